@@ -1,0 +1,90 @@
+/**
+ * trunkscope.yaml: who is who on the wire. Checked with zod; `bin/connect/config.ts` reads the file and turns an
+ * issue into a line number and the fix. Keys are snake_case, units stand in the names, unknown keys are errors.
+ */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+/** "192.0.2.0/24", "2001:db8::/32", or a single address, which means all its bits. */
+export const cidr = z.string().refine(isCidr, {
+  message: 'is not an address or CIDR; write for example 192.0.2.10/32 or 2001:db8::/48',
+})
+
+function isCidr(text: string): boolean {
+  const slash = text.indexOf('/')
+  const address = slash < 0 ? text : text.slice(0, slash)
+  const family = isIP(address)
+  if (family === 0 || address.includes('%')) return false // A zone (fe80::1%eth0) means nothing on another host.
+  if (slash < 0) return true
+  const bits = text.slice(slash + 1)
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
+}
+
+const id = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, {
+    message: 'is no id; write lower-case letters, digits, - and _, at most 63, for example alpha-telecom',
+  })
+  .refine((value) => value !== 'unknown', {
+    message: 'is what unmatched traffic is called; write another id',
+  })
+
+export const direction = z.enum(['inbound', 'outbound'])
+
+const peer = z.union([
+  cidr,
+  z.strictObject({
+    cidr,
+    port: z.int().min(1).max(65_535).optional(),
+    site: id.optional(),
+    direction: direction.optional(),
+  }),
+])
+
+export const configSchema = z.strictObject({
+  sites: z
+    .array(
+      z.strictObject({
+        id,
+        name: z.string().optional(),
+        /** Addresses of the SBC: one end of every leg we judge. */
+        sbc: z.array(cidr).default([]),
+        /** HEP capture ids of the agents of this site. */
+        agents: z.array(z.int().min(0).max(0xffff_ffff)).default([]),
+      }),
+    )
+    .default([]),
+  carriers: z
+    .array(z.strictObject({ id, name: z.string().optional(), peers: z.array(peer).min(1) }))
+    .default([]),
+  customers: z
+    .array(z.strictObject({ id, name: z.string().optional(), peers: z.array(peer).min(1) }))
+    .default([]),
+  /** Shared secret that agents put in chunk 14. Plain text on the wire: worth something over a private network only. */
+  agent_key: z.string().min(8).optional(),
+  /** Bearer tokens of the API; needed as soon as it listens off loopback. */
+  api_tokens: z.array(z.string().min(32)).default([]),
+  thresholds: z
+    .strictObject({
+      pre_ring_patience_ms: z.int().min(0).default(4_000),
+      ring_timers_s: z.array(z.number().positive()).default([30, 60, 90, 120, 180]),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      raw_days: z.int().min(1).max(3_650).default(7),
+      attempts_months: z.int().min(1).max(120).default(13),
+    })
+    .prefault({}),
+  spool: z.strictObject({ size_max_bytes: z.int().min(1_048_576).default(4_294_967_296) }).prefault({}),
+  capture: z
+    .strictObject({
+      receive_buffer_bytes: z.int().min(65_536).default(8_388_608),
+      tcp_connections_max: z.int().min(1).default(1_024),
+      tcp_connections_per_address_max: z.int().min(1).default(64),
+    })
+    .prefault({}),
+})
+
+export type TrunkscopeConfig = z.output<typeof configSchema>
+export type Direction = z.output<typeof direction>

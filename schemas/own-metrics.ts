@@ -1,0 +1,82 @@
+/**
+ * Trunkscope's own health at `/metrics`: name, type, unit, labels and sentence of each metric, declared once. Counters
+ * count since the process started. The numbers about carriers are not here.
+ */
+export interface OwnMetric {
+  name: string
+  type: 'counter' | 'gauge'
+  help: string
+  labels: readonly string[]
+}
+
+const metric = (name: string, type: OwnMetric['type'], help: string, labels: readonly string[] = []) =>
+  ({ name, type, help, labels }) as const
+
+export const OWN_METRICS = {
+  acceptedFrames: metric(
+    'trunkscope_capture_frames_total',
+    'counter',
+    'Frames accepted: on disk in the spool.',
+    ['transport'],
+  ),
+  acceptedBytes: metric('trunkscope_capture_bytes_total', 'counter', 'Bytes of accepted frames.', [
+    'transport',
+  ]),
+  dropped: metric('trunkscope_dropped_total', 'counter', 'What was refused or lost, by stage and reason.', [
+    'stage',
+    'reason',
+  ]),
+  skippedBytes: metric(
+    'trunkscope_capture_skipped_bytes_total',
+    'counter',
+    'Bytes of TCP streams that belonged to no frame.',
+  ),
+  kernelDrops: metric(
+    'trunkscope_capture_kernel_drops_total',
+    'counter',
+    'Datagrams the kernel dropped: receive buffer full.',
+  ),
+  bufferAsked: metric(
+    'trunkscope_capture_receive_buffer_asked_bytes',
+    'gauge',
+    'UDP receive buffer asked for.',
+  ),
+  bufferGranted: metric(
+    'trunkscope_capture_receive_buffer_granted_bytes',
+    'gauge',
+    'UDP receive buffer the kernel granted.',
+  ),
+  connections: metric('trunkscope_capture_tcp_connections', 'gauge', 'TCP connections of agents.'),
+  spoolBytes: metric('trunkscope_spool_bytes', 'gauge', 'Size of the spool on disk.'),
+  spoolLag: metric('trunkscope_spool_lag_bytes', 'gauge', 'Bytes of the spool that are not stored yet.'),
+  storedMessages: metric(
+    'trunkscope_store_messages_total',
+    'counter',
+    'SIP messages written to the store, repeats included.',
+  ),
+  writtenAttempts: metric(
+    'trunkscope_store_attempt_rows_total',
+    'counter',
+    'Rows of attempts written, each change one.',
+  ),
+  attemptsInMemory: metric('trunkscope_store_attempts_in_memory', 'gauge', 'Attempts held in memory.'),
+  flushSeconds: metric('trunkscope_store_flush_seconds', 'gauge', 'Duration of the last flush.'),
+  recomputeSeconds: metric(
+    'trunkscope_store_recompute_seconds',
+    'gauge',
+    'Duration of the last recomputation of minutes.',
+  ),
+  staleMinutes: metric(
+    'trunkscope_store_stale_minutes',
+    'gauge',
+    'Minutes whose rollups wait to be recomputed.',
+  ),
+  asOf: metric(
+    'trunkscope_store_as_of_seconds',
+    'gauge',
+    'Highest received-at seen, seconds since 1970 UTC.',
+  ),
+  ready: metric('trunkscope_ready', 'gauge', '1 while the store takes what comes.'),
+} satisfies Record<string, OwnMetric>
+
+export type OwnMetricName = keyof typeof OWN_METRICS
