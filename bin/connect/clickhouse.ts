@@ -1,0 +1,84 @@
+/**
+ * Opens the embedded ClickHouse engine (chdb) in a data folder, behind the ordinary ClickHouse client.
+ *
+ * One connection runs one statement at a time, two run side by side: the store writes through one and everybody reads
+ * through others. The engine is an optional dependency, loaded here only.
+ *
+ * Throws TRUNKSCOPE_STORE_ENGINE_MISSING where chdb is not installed or does not run on this platform.
+ */
+import { mkdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { type ClickHouseClient, type ClickHouseSettings, createClient } from '@clickhouse/client'
+
+export interface Engine {
+  /** For inserts and the recomputation of minutes: the store's own. */
+  writer: ClickHouseClient
+  /** For the api; a query takes a free one of a few connections. */
+  readers: ClickHouseClient[]
+  /** Folder the engine may read insert files from. */
+  insertFolder: string
+  close(): Promise<void>
+}
+
+const SETTINGS: ClickHouseSettings = {
+  // 26.x defaults to asynchronous inserts; our batches must be stored when the call returns.
+  async_insert: 0,
+  output_format_json_quote_64bit_integers: 1,
+  session_timezone: 'UTC',
+  // A hostile spread of capture times must not make an insert fail: the months are bounded by the clamp.
+  max_partitions_per_insert_block: '0',
+  max_threads: 2,
+}
+
+const READ_LIMITS: ClickHouseSettings = {
+  max_execution_time: 30,
+  max_memory_usage: '2000000000',
+  max_result_rows: '1000000',
+} as const
+
+const READERS = 3
+
+export function openEmbeddedEngine(dataFolder: string): Engine {
+  const path = join(dataFolder, 'clickhouse')
+  const insertFolder = join(dataFolder, 'inserts')
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  mkdirSync(insertFolder, { recursive: true, mode: 0o700 })
+  const createChdbConnection = loadChdb()
+  const open = (settings: ClickHouseSettings) =>
+    createClient({
+      connection: createChdbConnection({ path }),
+      clickhouse_settings: { ...SETTINGS, ...settings },
+      // The engine's own text reaches us as the error of the failed call.
+      log: { level: 127 },
+    })
+  const writer = open({})
+  const readers = Array.from({ length: READERS }, () => open(READ_LIMITS))
+  return {
+    writer,
+    readers,
+    insertFolder,
+    close: async () => {
+      for (const client of [...readers, writer]) await client.close()
+    },
+  }
+}
+
+type ChdbConnectionFactory = (options: {
+  path: string
+}) => NonNullable<Parameters<typeof createClient>[0]>['connection']
+
+function loadChdb(): ChdbConnectionFactory {
+  try {
+    return createRequire(import.meta.url)('chdb/connection').createChdbConnection
+  } catch (cause) {
+    throw Object.assign(
+      new Error(
+        'the embedded ClickHouse engine (chdb) is not installed or does not run here. It needs Linux with glibc or ' +
+          'macOS; install it with: npm install chdb',
+        { cause },
+      ),
+      { code: 'TRUNKSCOPE_STORE_ENGINE_MISSING' },
+    )
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * Messages → facts, and facts + facts → facts.
+ *
+ * `factsOf` turns one observed message into the facts it alone proves about an attempt; `mergeFacts` joins two of them.
+ * Folding a call is nothing but merging what its messages prove: no order, no state, no clock.
+ *
+ * Takes    messages with `parseError` '' (or `no_via`: the CSeq finds their transaction). The attempt key of an in-dialog request (BYE, ACK) is not known from the message
+ *          alone, because the callee's requests carry the tags the other way round: `dialogTags` gives both candidates.
+ * Source   design.md §4, metrics.md §0; RFC 3261 §12 (dialogs), §17 (transactions), §9.1 (CANCEL matches by top Via).
+ */
+import type {
+  AttemptFacts,
+  AttemptKey,
+  ByeFacts,
+  EndsFacts,
+  FinalFacts,
+  InviteFacts,
+  TryFacts,
+  TryView,
+} from '../../schemas/attempt-facts.js'
+import type { IdentityToken } from '../../schemas/passport.js'
+import type { ObservedMessage } from '../../schemas/observed-message.js'
+import { detached } from '../../sip/sip-message.js'
+import { earlier, later, mergeStamps, putCapped, putText, putTime } from './merge.js'
+
+/** Largest sizes of the sets: a legitimate call stays far below them. */
+export const CAPS = { tries: 24, agents: 8, stamps: 16, finals: 8, byes: 8, tags: 16, reasons: 8 } as const
+
+/** A text from the wire is kept up to this many characters in the facts. */
+const TEXT_MAX = 512
+
+/** Detached: a part of a string would keep the whole message in memory for as long as the call. */
+const cut = (text: string) => detached(text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text)
+
+/** The From-tags an attempt of this message may have: one for INVITE, its responses and CANCEL; both ways for BYE and ACK. */
+export function dialogTags(
+  observed: ObservedMessage,
+): readonly [string] | readonly [string, string] | undefined {
+  const { method, statusCode, cseqMethod, fromTag, toTag } = observed.message
+  const about = statusCode > 0 ? cseqMethod : method
+  if (about === 'INVITE' || (about === 'CANCEL' && statusCode === 0) || (about === 'ACK' && statusCode === 0))
+    return [fromTag]
+  if (about === 'BYE') return fromTag === toTag ? [fromTag] : [fromTag, toTag]
+  return undefined
+}
+
+export function attemptKey(observed: ObservedMessage, fromTag: string): AttemptKey {
+  const { sourceAddress, destinationAddress } = observed
+  const swap = destinationAddress < sourceAddress
+  return {
+    addressLow: swap ? destinationAddress : sourceAddress,
+    addressHigh: swap ? sourceAddress : destinationAddress,
+    callId: observed.message.callId,
+    fromTag,
+  }
+}
+
+/** @param identities  reads the Identity values of an INVITE; handed in so that only INVITEs pay for it. */
+export function factsOf(
+  observed: ObservedMessage,
+  key: AttemptKey,
+  identities: (values: readonly string[]) => IdentityToken[],
+): AttemptFacts {
+  const { message, agent, capturedAtUs } = observed
+  const facts: AttemptFacts = { key, tries: [], byes: [], acks: [], overflow: false }
+  const about = message.statusCode > 0 ? message.cseqMethod : message.method
+  if (about === 'BYE') facts.byes.push(byeOf(observed))
+  else if (about === 'ACK') facts.acks.push({ agent, atUs: capturedAtUs })
+  else facts.tries.push(tryOf(observed, identities))
+  return facts
+}
+
+function tryOf(
+  observed: ObservedMessage,
+  identities: (values: readonly string[]) => IdentityToken[],
+): TryFacts {
+  const { message, agent, capturedAtUs: atUs } = observed
+  const view: TryView = { agent, invites: [] }
+  const attempt: TryFacts = {
+    cseq: message.cseqNumber,
+    branch: cut(message.branch),
+    reinvite: false,
+    views: [view],
+    finals: [],
+    cancelReasons: [],
+    earlyTags: [],
+  }
+  if (message.method === 'INVITE') {
+    if (message.toTag !== '') {
+      attempt.reinvite = true
+      attempt.views = []
+      attempt.ends = endsOf(observed, false)
+      return attempt
+    }
+    view.invites.push(atUs)
+    view.lastInvite = atUs
+    attempt.invite = inviteOf(observed, identities(message.identities))
+    return attempt
+  }
+  if (message.method === 'CANCEL') {
+    view.firstCancel = atUs
+    attempt.ends = endsOf(observed, false)
+    for (const reason of message.reasons) putText(attempt.cancelReasons, cut(reason), CAPS.reasons)
+    return attempt
+  }
+  const code = message.statusCode
+  attempt.ends = endsOf(observed, true)
+  view.firstResponse = atUs
+  if (code < 200) {
+    view.lastProvisional = atUs
+    if (code === 100) view.first100 = atUs
+    // 199 tells the caller that an early dialog ended (RFC 6228): nobody hears it.
+    if (code > 100 && code < 190) {
+      view.first18x = atUs
+      if (code === 180) view.first180 = atUs
+      if (message.hasSdp) view.firstSdp18x = atUs
+      if (message.toTag !== '') attempt.earlyTags.push(cut(message.toTag))
+    }
+  } else {
+    attempt.finals.push(finalOf(observed))
+  }
+  return attempt
+}
+
+function endsOf(observed: ObservedMessage, isResponse: boolean): EndsFacts {
+  const source = { address: observed.sourceAddress, port: observed.sourcePort }
+  const destination = { address: observed.destinationAddress, port: observed.destinationPort }
+  const [from, to] = isResponse ? [destination, source] : [source, destination]
+  return {
+    atUs: observed.capturedAtUs,
+    agent: observed.agent,
+    agentId: observed.agentId,
+    sourceAddress: from.address,
+    sourcePort: from.port,
+    destinationAddress: to.address,
+    destinationPort: to.port,
+  }
+}
+
+function inviteOf(observed: ObservedMessage, identities: IdentityToken[]): InviteFacts {
+  const { message } = observed
+  return {
+    ...endsOf(observed, false),
+    hash: observed.hash,
+    requestUri: cut(message.requestUri),
+    from: cut(message.from),
+    to: cut(message.to),
+    contact: cut(message.contact),
+    assertedIdentities: message.assertedIdentities.slice(0, 2).map(cut),
+    identities,
+    userAgent: cut(message.userAgent),
+    sdpHash: observed.sdpHash,
+    frameFlags: observed.frameFlags,
+    truncated: message.truncated,
+  }
+}
+
+function finalOf(observed: ObservedMessage): FinalFacts {
+  const { message, agent, capturedAtUs: atUs } = observed
+  return {
+    code: message.statusCode,
+    times: [{ agent, atUs }],
+    atUs,
+    agent,
+    hash: observed.hash,
+    phrase: cut(message.reasonPhrase),
+    toTag: cut(message.toTag),
+    reasons: message.reasons.slice(0, CAPS.reasons).map(cut),
+    sdpHash: observed.sdpHash,
+  }
+}
+
+function byeOf(observed: ObservedMessage): ByeFacts {
+  const { message, agent, capturedAtUs: atUs } = observed
+  const isRequest = message.statusCode === 0
+  return {
+    fromTag: cut(message.fromTag),
+    toTag: cut(message.toTag),
+    times: isRequest ? [{ agent, atUs }] : [],
+    finalTimes: message.statusCode >= 200 ? [{ agent, atUs }] : [],
+    reasons: isRequest ? message.reasons.slice(0, CAPS.reasons).map(cut) : [],
+  }
+}
+
+const tryKey = (attempt: TryFacts) => `${attempt.cseq}|${attempt.branch}`
+const viewKey = (view: TryView) => view.agent
+const finalKey = (final: FinalFacts) => String(final.code)
+const byeKey = (bye: ByeFacts) => `${bye.fromTag}|${bye.toTag}`
+
+/** Merges `source` into `target`; `source` must not be used afterwards. Both are of one key. */
+export function mergeFacts(target: AttemptFacts, source: AttemptFacts): void {
+  let overflow = target.overflow || source.overflow
+  const noteOverflow = (overflowed: boolean) => {
+    if (overflowed) overflow = true
+  }
+  for (const entry of source.tries) {
+    noteOverflow(putCapped(target.tries, entry, tryKey, (a, b) => noteOverflow(mergeTry(a, b)), CAPS.tries))
+  }
+  for (const entry of source.byes) {
+    noteOverflow(putCapped(target.byes, entry, byeKey, (a, b) => noteOverflow(mergeBye(a, b)), CAPS.byes))
+  }
+  for (const time of source.acks) noteOverflow(putTime(target.acks, time, CAPS.agents))
+  target.overflow = overflow
+}
+
+/** Merges what two sets of messages prove of one try; says whether a set overflowed. */
+export function mergeTry(target: TryFacts, source: TryFacts): boolean {
+  let overflow = false
+  target.reinvite ||= source.reinvite
+  if (
+    source.invite !== undefined &&
+    (target.invite === undefined || comesFirst(source.invite, target.invite))
+  ) {
+    target.invite = source.invite
+  }
+  if (source.ends !== undefined && (target.ends === undefined || comesFirst(source.ends, target.ends))) {
+    target.ends = source.ends
+  }
+  for (const view of source.views)
+    overflow = putCapped(target.views, view, viewKey, mergeView, CAPS.agents) || overflow
+  for (const final of source.finals) {
+    const merge = (a: FinalFacts, b: FinalFacts) => {
+      overflow = mergeFinal(a, b) || overflow
+    }
+    overflow = putCapped(target.finals, final, finalKey, merge, CAPS.finals) || overflow
+  }
+  for (const reason of source.cancelReasons)
+    overflow = putText(target.cancelReasons, reason, CAPS.reasons) || overflow
+  for (const tag of source.earlyTags) overflow = putText(target.earlyTags, tag, CAPS.tags) || overflow
+  return overflow
+}
+
+function mergeView(target: TryView, source: TryView): void {
+  mergeStamps(target.invites, source.invites, CAPS.stamps)
+  assign(target, 'lastInvite', later(target.lastInvite, source.lastInvite))
+  assign(target, 'lastProvisional', later(target.lastProvisional, source.lastProvisional))
+  assign(target, 'first100', earlier(target.first100, source.first100))
+  assign(target, 'first18x', earlier(target.first18x, source.first18x))
+  assign(target, 'first180', earlier(target.first180, source.first180))
+  assign(target, 'firstSdp18x', earlier(target.firstSdp18x, source.firstSdp18x))
+  assign(target, 'firstResponse', earlier(target.firstResponse, source.firstResponse))
+  assign(target, 'firstCancel', earlier(target.firstCancel, source.firstCancel))
+}
+
+/** An absent time stays absent: the stored text must not depend on how the facts came together. */
+function assign<Key extends Exclude<keyof TryView, 'agent' | 'invites'>>(
+  view: TryView,
+  key: Key,
+  value: TryView[Key],
+): void {
+  if (value !== undefined) view[key] = value
+}
+
+function mergeFinal(target: FinalFacts, source: FinalFacts): boolean {
+  let overflow = false
+  for (const time of source.times) overflow = putTime(target.times, time, CAPS.agents) || overflow
+  if (comesFirst(source, target)) {
+    target.atUs = source.atUs
+    target.agent = source.agent
+    target.hash = source.hash
+    target.phrase = source.phrase
+    target.toTag = source.toTag
+    target.reasons = source.reasons
+    target.sdpHash = source.sdpHash
+  }
+  return overflow
+}
+
+function mergeBye(target: ByeFacts, source: ByeFacts): boolean {
+  let overflow = false
+  for (const time of source.times) overflow = putTime(target.times, time, CAPS.agents) || overflow
+  for (const time of source.finalTimes) overflow = putTime(target.finalTimes, time, CAPS.agents) || overflow
+  for (const reason of source.reasons) overflow = putText(target.reasons, reason, CAPS.reasons) || overflow
+  return overflow
+}
+
+/** Smallest (time, agent, hash): one and the same message wins whatever the order. */
+function comesFirst(
+  a: { atUs: number; agent: string; hash?: string },
+  b: { atUs: number; agent: string; hash?: string },
+): boolean {
+  if (a.atUs !== b.atUs) return a.atUs < b.atUs
+  if (a.agent !== b.agent) return a.agent < b.agent
+  return (a.hash ?? '') < (b.hash ?? '')
+}
+
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+const byAgent = (a: { agent: string }, b: { agent: string }) => byText(a.agent, b.agent)
+
+/** The stored text: sets in one order, so that equal facts are equal texts. Sorts in place. */
+export function factsText(facts: AttemptFacts): string {
+  facts.tries.sort((a, b) => a.cseq - b.cseq || byText(a.branch, b.branch))
+  for (const attempt of facts.tries) {
+    attempt.views.sort(byAgent)
+    attempt.finals.sort((a, b) => a.code - b.code)
+    for (const final of attempt.finals) final.times.sort(byAgent)
+    attempt.cancelReasons.sort(byText)
+    attempt.earlyTags.sort(byText)
+  }
+  facts.byes.sort((a, b) => byText(byeKey(a), byeKey(b)))
+  for (const bye of facts.byes) {
+    bye.times.sort(byAgent)
+    bye.finalTimes.sort(byAgent)
+    bye.reasons.sort(byText)
+  }
+  facts.acks.sort(byAgent)
+  return JSON.stringify(facts)
+}
+
+export function factsFromText(text: string): AttemptFacts {
+  return JSON.parse(text) as AttemptFacts
+}

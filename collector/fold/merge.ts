@@ -1,0 +1,87 @@
+/**
+ * The small merges that facts are made of. Each is idempotent, commutative and associative, so that any order, any
+ * duplicates and any grouping of messages end in the same facts (design.md §4).
+ */
+import type { AgentTime } from '../../schemas/attempt-facts.js'
+
+export function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b
+  if (b === undefined) return a
+  return a < b ? a : b
+}
+
+export function later(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b
+  if (b === undefined) return a
+  return a > b ? a : b
+}
+
+/** FNV-1a over the chars: which entries of a full set stay must not depend on their order of arrival. */
+export function keyHash(key: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+  return hash >>> 0
+}
+
+function precedes(a: string, b: string): boolean {
+  const difference = keyHash(a) - keyHash(b)
+  return difference === 0 ? a < b : difference < 0
+}
+
+/**
+ * Puts an entry into a set that holds at most `cap`: merged into the one of the same key, or added, and when the set is
+ * over its cap the entry with the greatest key hash leaves.
+ *
+ * @returns true when an entry left or was not let in: the set overflowed.
+ */
+export function putCapped<Entry>(
+  entries: Entry[],
+  entry: Entry,
+  keyOf: (entry: Entry) => string,
+  mergeInto: (target: Entry, source: Entry) => void,
+  cap: number,
+): boolean {
+  const key = keyOf(entry)
+  for (const present of entries) {
+    if (keyOf(present) === key) {
+      mergeInto(present, entry)
+      return false
+    }
+  }
+  entries.push(entry)
+  if (entries.length <= cap) return false
+  let last = 0
+  for (let at = 1; at < entries.length; at++) {
+    if (precedes(keyOf(entries[last] as Entry), keyOf(entries[at] as Entry))) last = at
+  }
+  entries.splice(last, 1)
+  return true
+}
+
+const itself = (text: string) => text
+const nothing = () => {}
+
+export function putText(texts: string[], text: string, cap: number): boolean {
+  return putCapped(texts, text, itself, nothing, cap)
+}
+
+const agentOf = (time: AgentTime) => time.agent
+const keepEarlier = (target: AgentTime, source: AgentTime) => {
+  if (source.atUs < target.atUs) target.atUs = source.atUs
+}
+
+/** Earliest time an agent. */
+export function putTime(times: AgentTime[], time: AgentTime, cap: number): boolean {
+  return putCapped(times, time, agentOf, keepEarlier, cap)
+}
+
+/** Distinct stamps in ascending order, the `cap` earliest of both. */
+export function mergeStamps(target: number[], source: readonly number[], cap: number): void {
+  for (const stamp of source) {
+    let at = target.length
+    while (at > 0 && (target[at - 1] as number) > stamp) at--
+    if (at > 0 && target[at - 1] === stamp) continue
+    target.splice(at, 0, stamp)
+    if (target.length > cap) target.length = cap
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Rows into ClickHouse. Bytes are RowBinary: embedded, through a file the engine reads (its raw insert takes line formats
+ * only); the same bytes are the body of an INSERT over HTTP.
+ *
+ * An insert is safe to repeat: rows carry their identity, so what came twice is one row. There are no insert tokens: the
+ * same token over other rows would drop those rows in silence.
+ */
+import { unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ClickHouseClient } from '@clickhouse/client'
+import { ATTEMPT_COLUMNS, type Column } from '../../schemas/call-attempts.js'
+import { MESSAGE_COLUMNS } from '../../schemas/sip-messages.js'
+import type { OpenAttempt, StoredPlace } from './open-attempts.js'
+
+export interface TableShape {
+  table: string
+  columns: string
+  structure: string
+}
+
+export function shapeOf<Row>(table: string, columns: readonly Column<Row>[]): TableShape {
+  const typeOf = (column: Column<Row>) =>
+    column.type.startsWith('DateTime')
+      ? column.type.replace(/^DateTime(64\(6\))?$/, (_, fraction) =>
+          fraction ? "DateTime64(6, 'UTC')" : "DateTime('UTC')",
+        )
+      : column.type
+  return {
+    table,
+    columns: columns.map((column) => column.name).join(', '),
+    structure: columns.map((column) => `${column.name} ${typeOf(column)}`).join(', '),
+  }
+}
+
+export const MESSAGES = shapeOf('sip_messages', MESSAGE_COLUMNS)
+export const ATTEMPTS = shapeOf('call_attempts', ATTEMPT_COLUMNS)
+
+/** Ids a look-up: bounds the size of one statement's parameters. */
+const LOOK_UP_MAX = 2_000
+
+interface StoredRow {
+  id: string
+  version: string
+  minute_s: number
+  end_minute_s: number
+  facts: string
+}
+
+export class ClickHouseWriter {
+  readonly client: ClickHouseClient
+  readonly #folder: string
+  #files = 0
+
+  constructor(client: ClickHouseClient, insertFolder: string) {
+    this.client = client
+    this.#folder = insertFolder
+  }
+
+  async insert(shape: TableShape, rows: Buffer): Promise<void> {
+    if (rows.length === 0) return
+    // The name comes from a counter only: the engine can read any file, so no text from outside may reach it.
+    const path = join(this.#folder, `rows-${process.pid}-${this.#files++}.rowbinary`)
+    await writeFile(path, rows, { mode: 0o600 })
+    try {
+      await this.client.command({
+        query: `INSERT INTO ${shape.table} (${shape.columns}) SELECT * FROM file({path:String}, 'RowBinary', {structure:String})`,
+        query_params: { path, structure: shape.structure },
+      })
+    } finally {
+      await unlink(path)
+    }
+  }
+
+  /** Reads back the rows of attempts that are known, or suspected, to be stored. */
+  async lookUp(
+    entries: readonly OpenAttempt[],
+  ): Promise<Map<string, { facts: string; places: StoredPlace[] }>> {
+    const found = new Map<string, { facts: string; places: StoredPlace[] }>()
+    const placed = entries.filter((entry) => entry.unreadMinuteS !== 0)
+    const anywhere = entries.filter((entry) => entry.unreadMinuteS === 0)
+    for (const [group, condition] of [
+      [placed, 'AND toUInt32(minute) IN {minutes:Array(UInt32)}'],
+      [anywhere, ''],
+    ] as const) {
+      for (let at = 0; at < group.length; at += LOOK_UP_MAX) {
+        const part = group.slice(at, at + LOOK_UP_MAX)
+        const minutes = [...new Set(part.map((entry) => entry.unreadMinuteS as number))]
+        const result = await this.client.query({
+          query: `SELECT lower(hex(attempt_id)) AS id, version, toUInt32(minute) AS minute_s,
+                    toUInt32(end_minute) AS end_minute_s, facts
+                  FROM call_attempts FINAL
+                  WHERE attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16)) ${condition}
+                    AND minute BETWEEN toDateTime({first:UInt32}, 'UTC') AND toDateTime({last:UInt32}, 'UTC')`,
+          query_params: {
+            ids: part.map((entry) => entry.id),
+            minutes,
+            first: condition === '' ? 0 : Math.min(...minutes),
+            last: condition === '' ? 4_294_967_295 : Math.max(...minutes),
+          },
+          format: 'JSONEachRow',
+        })
+        for (const row of await result.json<StoredRow>()) {
+          const place = { version: Number(row.version), minuteS: row.minute_s, endMinuteS: row.end_minute_s }
+          const present = found.get(row.id)
+          // Two rows under two minutes: a crash came between the new row and the end of the old one.
+          if (present !== undefined) present.places.push(place)
+          else found.set(row.id, { facts: row.facts, places: [place] })
+        }
+      }
+    }
+    return found
+  }
+}

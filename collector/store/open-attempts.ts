@@ -1,0 +1,266 @@
+/**
+ * The attempts in memory: messages are merged into their facts, and what changed waits for the next flush.
+ *
+ * Every entry may leave memory at any time once it is written: a later message finds it through the index, and its stored
+ * facts are read back and merged, which in any order gives the same facts. Nothing here knows SQL or sockets.
+ *
+ * Invariant: an entry that is not `dirty` equals its stored row, or its review time has passed.
+ */
+import type { Attempt } from '../../schemas/attempt.js'
+import type { AttemptFacts } from '../../schemas/attempt-facts.js'
+import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
+import type { Kpi } from '../../schemas/kpi/kpi.js'
+import type { ObservedMessage } from '../../schemas/observed-message.js'
+import type { IdentityToken } from '../../schemas/passport.js'
+import type { StoredIndex } from './stored-index.js'
+
+/** What the store needs of the fold; handed in by the role. */
+export interface Fold {
+  dialogTags(observed: ObservedMessage): readonly string[] | undefined
+  attemptKey(observed: ObservedMessage, fromTag: string): AttemptFacts['key']
+  factsOf(
+    observed: ObservedMessage,
+    key: AttemptFacts['key'],
+    identities: (values: readonly string[]) => IdentityToken[],
+  ): AttemptFacts
+  mergeFacts(target: AttemptFacts, source: AttemptFacts): void
+  attemptIdOf(key: AttemptFacts['key']): string
+  attemptOf(attemptId: string, facts: AttemptFacts, asOfUs: number): Attempt
+  reviewAtUs(facts: AttemptFacts): number | undefined
+  factsText(facts: AttemptFacts): string
+  factsFromText(text: string): AttemptFacts
+  identities(values: readonly string[]): IdentityToken[]
+}
+
+/** Where and as what the attempt's row was written last. */
+export interface StoredPlace {
+  version: number
+  minuteS: number
+  endMinuteS: number
+}
+
+export interface OpenAttempt {
+  id: string
+  text: string
+  facts: AttemptFacts
+  /** undefined: no row of it was written. */
+  stored: StoredPlace | undefined
+  /** Rows under other minutes that a crash left standing. */
+  alsoStored: StoredPlace[]
+  /** What the start minute and the end minute count of it, as written last; '' when not known. */
+  startMeasures: string
+  endMeasures: string
+  /** A row may exist that has not been read: at this minute, or anywhere (0). undefined: none to read. */
+  unreadMinuteS: number | undefined
+  /** Something was merged since the row was written. */
+  dirty: boolean
+  /** When the passing of time alone changes it; undefined: never. */
+  reviewAtUs: number | undefined
+  /** as_of when it was last touched. */
+  touchedAtUs: number
+  /** Of the row written last. */
+  state: Attempt['state'] | ''
+  hasEnd: boolean
+}
+
+/** A closed attempt stays this long, for stragglers: retransmissions, the ACK, a second agent's view. */
+const LINGER_US = 60_000_000
+const INDEX_SLACK_US = 3_600_000_000
+
+export class OpenAttempts {
+  readonly #fold: Fold
+  readonly #index: StoredIndex
+  readonly #entriesMax: number
+  readonly #entries = new Map<string, OpenAttempt>()
+  #dirty: OpenAttempt[] = []
+
+  constructor(fold: Fold, index: StoredIndex, entriesMax = 200_000) {
+    this.#fold = fold
+    this.#index = index
+    this.#entriesMax = entriesMax
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get dirtyCount(): number {
+    return this.#dirty.length
+  }
+
+  /** Merges a message into the attempts it may belong to. */
+  add(observed: ObservedMessage, asOfUs: number): void {
+    const tags = this.#fold.dialogTags(observed)
+    if (tags === undefined) return
+    if (tags.length === 1) {
+      this.#merge(observed, tags[0] as string, asOfUs)
+      return
+    }
+    // The callee's BYE bears the tags the other way round: it goes to the attempt that is known, or to both candidates,
+    // one of which stays a fragment.
+    const known = tags.filter((tag) => this.#isKnownAttempt(observed, tag))
+    for (const tag of known.length > 0 ? known : tags) this.#merge(observed, tag, asOfUs)
+  }
+
+  #isKnownAttempt(observed: ObservedMessage, fromTag: string): boolean {
+    const key = this.#fold.attemptKey(observed, fromTag)
+    const present = this.#entries.get(keyText(key))
+    if (present?.facts.tries.some((attempt) => attempt.invite !== undefined)) return true
+    const place = this.#index.get(this.#fold.attemptIdOf(key))
+    return place !== undefined && !place.isFragment
+  }
+
+  #merge(observed: ObservedMessage, fromTag: string, asOfUs: number): void {
+    const key = this.#fold.attemptKey(observed, fromTag)
+    const facts = this.#fold.factsOf(observed, key, this.#fold.identities)
+    const text = keyText(key)
+    let entry = this.#entries.get(text)
+    if (entry === undefined) {
+      const id = this.#fold.attemptIdOf(key)
+      entry = {
+        id,
+        text,
+        facts,
+        stored: undefined,
+        alsoStored: [],
+        startMeasures: '',
+        endMeasures: '',
+        unreadMinuteS: this.#unreadMinute(id, observed, facts),
+        dirty: false,
+        reviewAtUs: undefined,
+        touchedAtUs: asOfUs,
+        state: '',
+        hasEnd: false,
+      }
+      this.#entries.set(text, entry)
+    } else {
+      this.#fold.mergeFacts(entry.facts, facts)
+    }
+    entry.touchedAtUs = asOfUs
+    this.#markDirty(entry)
+  }
+
+  /**
+   * Whether a row may have to be read back. What began after the index's horizon is stored exactly if the index says so;
+   * before it, and for a message of a dialog that may have begun before it, the store must be asked.
+   */
+  #unreadMinute(id: string, observed: ObservedMessage, facts: AttemptFacts): number | undefined {
+    const place = this.#index.get(id)
+    if (place !== undefined) return place.minuteS
+    if (this.#index.horizonS === 0) return undefined
+    const mayBeOld = observed.capturedAtUs - INDEX_SLACK_US < this.#index.horizonS * 1_000_000
+    const hasInvite = facts.tries.some((attempt) => attempt.invite !== undefined)
+    return mayBeOld || !hasInvite ? 0 : undefined
+  }
+
+  #markDirty(entry: OpenAttempt): void {
+    if (entry.dirty) return
+    entry.dirty = true
+    this.#dirty.push(entry)
+  }
+
+  /** An open attempt read back at the start. */
+  restore(id: string, facts: AttemptFacts, stored: StoredPlace, asOfUs: number): void {
+    const text = keyText(facts.key)
+    if (this.#entries.has(text)) return
+    this.#entries.set(text, {
+      id,
+      text,
+      facts,
+      stored,
+      alsoStored: [],
+      startMeasures: '',
+      endMeasures: '',
+      unreadMinuteS: undefined,
+      dirty: false,
+      reviewAtUs: this.#fold.reviewAtUs(facts),
+      touchedAtUs: asOfUs,
+      state: 'open',
+      hasEnd: false,
+    })
+  }
+
+  /** Everything that changed or whose time has come; they are no longer dirty. */
+  takeDirty(asOfUs: number): OpenAttempt[] {
+    for (const entry of this.#entries.values()) {
+      if (!entry.dirty && entry.reviewAtUs !== undefined && entry.reviewAtUs <= asOfUs) this.#markDirty(entry)
+    }
+    const taken = this.#dirty
+    this.#dirty = []
+    for (const entry of taken) entry.dirty = false
+    return taken
+  }
+
+  /** Tells that the entry's row was written. */
+  written(entry: OpenAttempt, attempt: Attempt, version: number): void {
+    entry.stored = { version, minuteS: attempt.minuteS, endMinuteS: attempt.endMinuteS }
+    entry.alsoStored = []
+    entry.startMeasures = startMeasures(attempt)
+    entry.endMeasures = endMeasures(attempt)
+    entry.state = attempt.state
+    entry.hasEnd = attempt.endMinuteS > 0 || attempt.answeredAtUs === 0
+    entry.reviewAtUs = attempt.state === 'open' ? this.#fold.reviewAtUs(entry.facts) : undefined
+    this.#index.set(entry.id, attempt.minuteS, attempt.state === 'fragment')
+  }
+
+  /**
+   * The minutes whose rollups the new row makes stale: where it stood and where it stands now. A BYE changes nothing that
+   * the minute of its INVITE counts, so that minute is left alone.
+   */
+  staleMinutes(entry: OpenAttempt, attempt: Attempt): number[] {
+    const stale: number[] = []
+    if (entry.stored === undefined && attempt.state === 'fragment') return stale
+    if (entry.startMeasures !== startMeasures(attempt))
+      stale.push(attempt.minuteS, entry.stored?.minuteS ?? 0)
+    if (entry.endMeasures !== endMeasures(attempt))
+      stale.push(attempt.endMinuteS, entry.stored?.endMinuteS ?? 0)
+    for (const place of entry.alsoStored) stale.push(place.minuteS, place.endMinuteS)
+    return stale.filter((minuteS) => minuteS > 0)
+  }
+
+  /** Lets go of what is finished, and of the longest untouched when there are too many. */
+  evict(asOfUs: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.dirty || entry.stored === undefined || entry.state === 'open') continue
+      if (entry.state === 'closed' && !entry.hasEnd) continue
+      if (entry.touchedAtUs + LINGER_US <= asOfUs) this.#entries.delete(entry.text)
+    }
+    // Calls that are up are the oldest entries of the map: they are read back when their BYE comes.
+    for (const entry of this.#entries.values()) {
+      if (this.#entries.size <= this.#entriesMax) break
+      if (!entry.dirty && entry.stored !== undefined && entry.state !== 'open')
+        this.#entries.delete(entry.text)
+    }
+  }
+}
+
+function keyText(key: AttemptFacts['key']): string {
+  return `${key.addressLow}\n${key.addressHigh}\n${key.fromTag}\n${key.callId}`
+}
+
+const groupOf = (attempt: Attempt) =>
+  `${attempt.party}|${attempt.carrier}|${attempt.site}|${attempt.direction}`
+
+/** Everything that the minute of its INVITE counts of an attempt, as one text to compare: what rollups keep, and every rule. */
+function startMeasures(attempt: Attempt): string {
+  return (
+    `${attempt.minuteS}|${groupOf(attempt)}|${attempt.state}|${attempt.finalCode}|${attempt.disposition}|` +
+    `${attempt.cancelClass}|${attempt.attestation}|${attempt.invited}|${attempt.pddMs}|${answers(attempt, START_KPIS)}`
+  )
+}
+
+/** The same for the minute of its end; '' while it has none. */
+function endMeasures(attempt: Attempt): string {
+  return attempt.endMinuteS === 0
+    ? ''
+    : `${attempt.endMinuteS}|${groupOf(attempt)}|${answers(attempt, END_KPIS)}`
+}
+
+const START_KPIS = KPI_CATALOG.filter((kpi) => kpi.minute === 'start')
+const END_KPIS = KPI_CATALOG.filter((kpi) => kpi.minute === 'end')
+
+function answers(attempt: Attempt, kpis: readonly Kpi[]): string {
+  let text = ''
+  for (const kpi of kpis) text += `${kpi.rule(attempt)},`
+  return text
+}

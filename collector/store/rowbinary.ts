@@ -1,0 +1,138 @@
+/**
+ * Encodes rows as RowBinary, ClickHouse's plain row format, into one growing buffer.
+ *
+ *   row => column*          String => length(LEB128) bytes       Array(T) => length(LEB128) T*
+ *   Nullable(T) => 0x00 T | 0x01          DateTime => uint32 LE          DateTime64(6) => int64 LE microseconds
+ *   FixedString(16) => 16 bytes, from 32 hex digits               Bool => one byte
+ *
+ * Strings from the wire are latin1 text (one char a byte) and are written back as those bytes when `latin1` is asked for;
+ * our own texts are UTF-8. Source: https://clickhouse.com/docs/interfaces/formats/RowBinary
+ */
+import type { Column, ColumnType } from '../../schemas/call-attempts.js'
+
+type Write = (writer: RowBinaryWriter, value: unknown) => void
+
+const WRITE: Record<ColumnType, Write> = {
+  String: (w, value) => (Buffer.isBuffer(value) ? w.bytes(value) : w.text(value as string)),
+  'FixedString(16)': (w, value) => w.hex16(value as string),
+  Bool: (w, value) => w.uint8(value ? 1 : 0),
+  UInt8: (w, value) => w.uint8(value as number),
+  UInt16: (w, value) => w.uint16(value as number),
+  UInt32: (w, value) => w.uint32(value as number),
+  UInt64: (w, value) => w.uint64(value as number),
+  Int64: (w, value) => w.uint64(value as number),
+  Float64: (w, value) => w.float64(value as number),
+  'Nullable(Float64)': (w, value) => {
+    if (value === null) return w.uint8(1)
+    w.uint8(0)
+    w.float64(value as number)
+  },
+  DateTime: (w, value) => w.uint32(value as number),
+  'DateTime64(6)': (w, value) => w.uint64(value as number),
+  'Array(String)': (w, value) => w.texts(value as readonly string[]),
+}
+
+const INITIAL_BYTES = 1 << 20
+
+export class RowBinaryWriter {
+  #buffer = Buffer.allocUnsafe(INITIAL_BYTES)
+  #length = 0
+  rows = 0
+
+  /** The bytes so far; valid until the next write. */
+  get encoded(): Buffer {
+    return this.#buffer.subarray(0, this.#length)
+  }
+
+  /** Hands over the bytes and begins anew. */
+  take(): Buffer {
+    const taken = this.encoded
+    this.#buffer = Buffer.allocUnsafe(INITIAL_BYTES)
+    this.#length = 0
+    this.rows = 0
+    return taken
+  }
+
+  get sizeBytes(): number {
+    return this.#length
+  }
+
+  row<Row>(columns: readonly Column<Row>[], row: Row): void {
+    for (const column of columns) WRITE[column.type](this, column.of(row))
+    this.rows++
+  }
+
+  uint8(value: number): void {
+    this.#reserve(1)
+    this.#buffer[this.#length++] = value
+  }
+
+  uint16(value: number): void {
+    this.#reserve(2)
+    this.#length = this.#buffer.writeUInt16LE(Math.min(value, 0xffff), this.#length)
+  }
+
+  uint32(value: number): void {
+    this.#reserve(4)
+    this.#length = this.#buffer.writeUInt32LE(value >>> 0, this.#length)
+  }
+
+  /** A safe integer, also a negative one (as two's complement). */
+  uint64(value: number): void {
+    this.#reserve(8)
+    const low = value >>> 0
+    this.#buffer.writeUInt32LE(low, this.#length)
+    this.#buffer.writeInt32LE(((value - low) / 0x1_0000_0000) | 0, this.#length + 4)
+    this.#length += 8
+  }
+
+  float64(value: number): void {
+    this.#reserve(8)
+    this.#length = this.#buffer.writeDoubleLE(value, this.#length)
+  }
+
+  hex16(hex: string): void {
+    this.#reserve(16)
+    this.#buffer.write(hex, this.#length, 16, 'hex')
+    this.#length += 16
+  }
+
+  text(value: string): void {
+    // Most texts are ASCII: then the length in bytes is the length in chars.
+    const sizeBytes = Buffer.byteLength(value, 'utf8')
+    this.#varint(sizeBytes)
+    this.#reserve(sizeBytes)
+    this.#buffer.write(value, this.#length, sizeBytes === value.length ? 'latin1' : 'utf8')
+    this.#length += sizeBytes
+  }
+
+  bytes(value: Buffer): void {
+    this.#varint(value.length)
+    this.#reserve(value.length)
+    value.copy(this.#buffer, this.#length)
+    this.#length += value.length
+  }
+
+  texts(values: readonly string[]): void {
+    this.#varint(values.length)
+    for (const value of values) this.text(value)
+  }
+
+  #varint(value: number): void {
+    this.#reserve(10)
+    let rest = value
+    while (rest >= 0x80) {
+      this.#buffer[this.#length++] = (rest & 0x7f) | 0x80
+      rest >>>= 7
+    }
+    this.#buffer[this.#length++] = rest
+  }
+
+  #reserve(sizeBytes: number): void {
+    const needed = this.#length + sizeBytes
+    if (needed <= this.#buffer.length) return
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
+    this.#buffer.copy(grown, 0, 0, this.#length)
+    this.#buffer = grown
+  }
+}
