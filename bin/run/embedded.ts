@@ -1,0 +1,207 @@
+/**
+ * The embedded mode: capture thread → spool → store → ClickHouse in this process, and the api beside it.
+ *
+ * Starts in the order in which things may fail without having touched anything: data folder and its lock, the engine and
+ * its tables, the sockets, the page. Stops in the order of a packet's way, so that everything accepted is stored.
+ */
+import { join } from 'node:path'
+import { buildApp } from '../../api/app.js'
+import { listen } from '../../api/listen.js'
+import { SpoolBus } from '../../collector/bus/spool-bus.js'
+import { startCapture } from '../../collector/capture/capture.js'
+import { liveStatus } from '../../collector/live.js'
+import { applySchema } from '../../collector/store/schema.js'
+import { StoreRole } from '../../collector/store-role.js'
+import { ownMetrics } from '../../collector/telemetry.js'
+import type { TrunkscopeConfig } from '../../schemas/config.js'
+import type { LiveStatus } from '../../schemas/live-status.js'
+import type { ListenOptions } from '../commands/options.js'
+import { openEmbeddedEngine } from '../connect/clickhouse.js'
+import { openDataFolder } from '../connect/data-folder.js'
+import { type Endpoint, endpointText, isLoopback } from '../connect/exposure.js'
+
+export type Log = (level: 'info' | 'warn' | 'error', sentence: string) => void
+
+export interface EmbeddedOptions extends ListenOptions {
+  config: TrunkscopeConfig
+  dataDir: string
+  demo: boolean
+  log: Log
+}
+
+export interface Embedded {
+  listening: { hepUdp: string; hepTcp: string; http: string }
+  hepTcpPort: number
+  hepUdpPort: number
+  bufferAsked: number
+  bufferGranted: number
+  live(): LiveStatus
+  /** Rejects when capture or the store ends without being asked to. */
+  failed: Promise<never>
+  /** Drains and stops; resolves when everything accepted is stored. */
+  stop(): Promise<void>
+}
+
+const PARTITION = 0
+
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { config, log } = options
+  const startedAtUs = Date.now() * 1_000
+  const undo: (() => Promise<void> | void)[] = []
+  try {
+    const folder = await openDataFolder(options.dataDir)
+    undo.push(() => folder.release())
+    const engine = openEmbeddedEngine(folder.path)
+    undo.push(() => engine.close())
+    await applySchema(engine.writer, config.retention)
+
+    let fail: (error: unknown) => void = () => {}
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    failed.catch(() => {})
+
+    const spoolFolder = join(folder.path, 'spool')
+    const waiting: { bus?: SpoolBus; store?: StoreRole } = {}
+    const capture = await startCapture({
+      spoolFolder,
+      udp: options.hepUdp,
+      tcp: options.hepTcp,
+      agentKey: config.agent_key,
+      receiveBufferBytes: config.capture.receive_buffer_bytes,
+      tcpConnectionsMax: config.capture.tcp_connections_max,
+      tcpConnectionsPerAddressMax: config.capture.tcp_connections_per_address_max,
+      spoolSizeMaxBytes: config.spool.size_max_bytes,
+      onNotify: (endPosition, receivedUntilUs) => waiting.bus?.notify(endPosition, receivedUntilUs),
+      onRefused: (samples) => waiting.store?.noteRefused(samples),
+      onNotice: (sentence) => log('warn', sentence),
+      onFatal: fail,
+    })
+    undo.push(() => capture.stop())
+
+    const bus = await SpoolBus.open({
+      folder: spoolFolder,
+      onCommitted: (position) => capture.committed(position),
+      onNotice: (sentence) => log('warn', sentence),
+    })
+    waiting.bus = bus
+    bus.notify(capture.endPosition, capture.receivedUntilUs)
+    undo.push(() => bus.close())
+
+    const store = await StoreRole.open({
+      writer: engine.writer,
+      insertFolder: engine.insertFolder,
+      config,
+      busPartition: PARTITION,
+      commit: (position) => bus.commit(PARTITION, position),
+      log,
+    })
+    waiting.store = store
+
+    const address = { udp: textOf(capture.bound.udp), tcp: textOf(capture.bound.tcp), http: '' }
+    let lastFrame: LiveStatus['lastFrame']
+    const lag = new Lag(bus)
+    const live = () =>
+      liveStatus({
+        startedAtUs,
+        capture: capture.counters(),
+        store: store.status,
+        listening: { hepUdp: address.udp, hepTcp: address.tcp, http: address.http },
+        spoolLagBytes: lag.bytes,
+        lastFrame,
+        problem: '',
+      })
+    const delivered = new Delivered()
+    const delivery = bus.subscribe(async (batch) => {
+      const last = batch.frames.at(-1)
+      if (last !== undefined) lastFrame = { atUs: last.receivedAtUs, peerAddress: last.peerAddress }
+      await store.accept(batch)
+      delivered.upTo(batch.nextPosition)
+    })
+    delivery.catch(fail)
+
+    const metricsText = ownMetrics(() => ({ live: live(), store: store.status, capture: capture.counters() }))
+    const app = await buildApp({
+      readers: engine.readers,
+      config,
+      tokens: isLoopback(options.http.host) && config.api_tokens.length === 0 ? undefined : config.api_tokens,
+      demo: options.demo,
+      live,
+      metrics: async () => {
+        await lag.refresh()
+        return metricsText()
+      },
+    })
+    undo.push(async () => {
+      await app.close()
+    })
+    address.http = (await listen(app, options.http)).address
+    undo.length = 0
+
+    return {
+      listening: { hepUdp: address.udp, hepTcp: address.tcp, http: address.http },
+      hepUdpPort: capture.bound.udp?.port ?? 0,
+      hepTcpPort: capture.bound.tcp?.port ?? 0,
+      bufferAsked: capture.bufferAsked,
+      bufferGranted: capture.bufferGranted,
+      live,
+      failed,
+      stop: async () => {
+        lag.stop()
+        await app.close()
+        await capture.stop()
+        bus.notify(capture.endPosition, capture.receivedUntilUs)
+        await Promise.race([delivered.reached(capture.endPosition), delivery])
+        store.stop()
+        await bus.close()
+        await store.drain()
+        await engine.close()
+        folder.release()
+      },
+    }
+  } catch (error) {
+    for (const step of undo.reverse()) await step()
+    throw error
+  }
+}
+
+/** How far the store has folded; lets the last frames be waited for. */
+class Delivered {
+  #position = 0
+  #waiting: { position: number; resolve: () => void } | undefined
+
+  upTo(position: number): void {
+    this.#position = position
+    if (this.#waiting !== undefined && position >= this.#waiting.position) this.#waiting.resolve()
+  }
+
+  reached(position: number): Promise<void> {
+    if (this.#position >= position) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiting = { position, resolve }
+    })
+  }
+}
+
+/** What the spool holds that is not stored; as of half a second ago at most. */
+class Lag {
+  bytes = 0
+  readonly #bus: SpoolBus
+  readonly #timer: NodeJS.Timeout
+
+  constructor(bus: SpoolBus) {
+    this.#bus = bus
+    this.#timer = setInterval(() => void this.refresh(), 500)
+    this.#timer.unref()
+  }
+
+  async refresh(): Promise<void> {
+    this.bytes = (await this.#bus.lag()).bytes
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+const textOf = (bound: Endpoint | undefined) => (bound === undefined ? '' : endpointText(bound))
