@@ -297,7 +297,7 @@ export class StoreRole {
       const row = found.get(entry.id)
       entry.unreadMinuteS = undefined
       if (row === undefined) continue
-      this.#fold.mergeFacts(entry.facts, this.#fold.factsFromText(row.facts))
+      this.#fold.mergeFacts(this.#attempts.factsOf(entry), this.#fold.factsFromText(row.facts))
       const version = Math.max(...row.places.map((place) => place.version))
       const [place, ...others] = row.places
       if (place === undefined) continue
@@ -317,9 +317,10 @@ export class StoreRole {
     const busPartition = this.#options.busPartition
     for (let at = 0; at < dirty.length; at += ENCODE_SLICE) {
       for (const entry of dirty.slice(at, at + ENCODE_SLICE)) {
-        const attempt = this.#fold.attemptOf(entry.id, entry.facts, asOfUs)
+        const facts = this.#attempts.factsOf(entry)
+        const attempt = this.#fold.attemptOf(entry.id, facts, asOfUs)
         const version = (entry.stored?.version ?? 0) + 1
-        const factsJson = this.#fold.factsText(entry.facts)
+        const factsJson = this.#fold.factsText(facts)
         rows.row(ATTEMPT_COLUMNS, { attempt, version, isDeleted: false, busPartition, storedAtS, factsJson })
         for (const place of [entry.stored, ...entry.alsoStored]) {
           if (place === undefined || place.minuteS === attempt.minuteS) continue
@@ -335,6 +336,7 @@ export class StoreRole {
           })
         }
         for (const minuteS of this.#attempts.staleMinutes(entry, attempt)) this.#staleMinutesS.add(minuteS)
+        this.#attempts.encoded(entry, attempt, factsJson)
         attempts.push({ entry, attempt, version })
       }
       await new Promise((resolve) => setImmediate(resolve))

@@ -20,7 +20,6 @@ import type {
 } from '../../schemas/attempt-facts.js'
 import type { IdentityToken } from '../../schemas/passport.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
-import { detached } from '../../sip/sip-message.js'
 import { earlier, later, mergeStamps, putCapped, putText, putTime } from './merge.js'
 
 /** Largest sizes of the sets: a legitimate call stays far below them. */
@@ -29,8 +28,7 @@ export const CAPS = { tries: 24, agents: 8, stamps: 16, finals: 8, byes: 8, tags
 /** A text from the wire is kept up to this many characters in the facts. */
 const TEXT_MAX = 512
 
-/** Detached: a part of a string would keep the whole message in memory for as long as the call. */
-const cut = (text: string) => detached(text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text)
+const cut = (text: string) => (text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text)
 
 /** The From-tags an attempt of this message may have: one for INVITE, its responses and CANCEL; both ways for BYE and ACK. */
 export function dialogTags(

@@ -6,7 +6,7 @@
  * Returns  the record, `open`, `closed`, `incomplete`, or `fragment` when the facts hold no attempt at all.
  * Source   metrics.md §0 (states), §2 to §4, §12 (fields).
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Attempt, AttemptFlag, AttemptState } from '../../schemas/attempt.js'
 import type {
   AttemptFacts,
@@ -49,7 +49,7 @@ const NO_PROGRESS_MS = 1_500
 
 export function attemptIdOf(key: AttemptKey): string {
   const text = `${key.addressLow}\n${key.addressHigh}\n${key.callId}\n${key.fromTag}`
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+  return hash('sha256', text, 'hex').slice(0, 32)
 }
 
 export function attemptOf(

@@ -42,7 +42,11 @@ export interface StoredPlace {
 export interface OpenAttempt {
   id: string
   text: string
-  facts: AttemptFacts
+  /** While messages are being merged. Between flushes `factsText` stands in: one string is little for the heap to carry. */
+  facts: AttemptFacts | undefined
+  factsText: string
+  /** An INVITE without To-tag was seen: it is an attempt, no fragment. */
+  hasInvite: boolean
   /** undefined: no row of it was written. */
   stored: StoredPlace | undefined
   /** Rows under other minutes that a crash left standing. */
@@ -64,7 +68,7 @@ export interface OpenAttempt {
 }
 
 /** A closed attempt stays this long, for stragglers: retransmissions, the ACK, a second agent's view. */
-const LINGER_US = 60_000_000
+const LINGER_US = 10_000_000
 const INDEX_SLACK_US = 3_600_000_000
 
 export class OpenAttempts {
@@ -74,7 +78,7 @@ export class OpenAttempts {
   readonly #entries = new Map<string, OpenAttempt>()
   #dirty: OpenAttempt[] = []
 
-  constructor(fold: Fold, index: StoredIndex, entriesMax = 200_000) {
+  constructor(fold: Fold, index: StoredIndex, entriesMax = 100_000) {
     this.#fold = fold
     this.#index = index
     this.#entriesMax = entriesMax
@@ -105,7 +109,7 @@ export class OpenAttempts {
   #isKnownAttempt(observed: ObservedMessage, fromTag: string): boolean {
     const key = this.#fold.attemptKey(observed, fromTag)
     const present = this.#entries.get(keyText(key))
-    if (present?.facts.tries.some((attempt) => attempt.invite !== undefined)) return true
+    if (present !== undefined) return present.hasInvite || present.unreadMinuteS !== undefined
     const place = this.#index.get(this.#fold.attemptIdOf(key))
     return place !== undefined && !place.isFragment
   }
@@ -121,6 +125,8 @@ export class OpenAttempts {
         id,
         text,
         facts,
+        factsText: '',
+        hasInvite: false,
         stored: undefined,
         alsoStored: [],
         startMeasures: '',
@@ -134,8 +140,9 @@ export class OpenAttempts {
       }
       this.#entries.set(text, entry)
     } else {
-      this.#fold.mergeFacts(entry.facts, facts)
+      this.#fold.mergeFacts(this.factsOf(entry), facts)
     }
+    if (observed.message.method === 'INVITE' && observed.message.toTag === '') entry.hasInvite = true
     entry.touchedAtUs = asOfUs
     this.#markDirty(entry)
   }
@@ -153,6 +160,12 @@ export class OpenAttempts {
     return mayBeOld || !hasInvite ? 0 : undefined
   }
 
+  /** The facts of an entry, to be merged into. */
+  factsOf(entry: OpenAttempt): AttemptFacts {
+    entry.facts ??= this.#fold.factsFromText(entry.factsText)
+    return entry.facts
+  }
+
   #markDirty(entry: OpenAttempt): void {
     if (entry.dirty) return
     entry.dirty = true
@@ -167,6 +180,8 @@ export class OpenAttempts {
       id,
       text,
       facts,
+      factsText: '',
+      hasInvite: facts.tries.some((attempt) => attempt.invite !== undefined),
       stored,
       alsoStored: [],
       startMeasures: '',
@@ -191,6 +206,13 @@ export class OpenAttempts {
     return taken
   }
 
+  /** Tells that the row of these facts is encoded: the entry keeps their text, and when to look at it again. */
+  encoded(entry: OpenAttempt, attempt: Attempt, factsText: string): void {
+    entry.reviewAtUs = attempt.state === 'open' ? this.#fold.reviewAtUs(this.factsOf(entry)) : undefined
+    entry.factsText = factsText
+    entry.facts = undefined
+  }
+
   /** Tells that the entry's row was written. */
   written(entry: OpenAttempt, attempt: Attempt, version: number): void {
     entry.stored = { version, minuteS: attempt.minuteS, endMinuteS: attempt.endMinuteS }
@@ -199,7 +221,6 @@ export class OpenAttempts {
     entry.endMeasures = endMeasures(attempt)
     entry.state = attempt.state
     entry.hasEnd = attempt.endMinuteS > 0 || attempt.answeredAtUs === 0
-    entry.reviewAtUs = attempt.state === 'open' ? this.#fold.reviewAtUs(entry.facts) : undefined
     this.#index.set(entry.id, attempt.minuteS, attempt.state === 'fragment')
   }
 

@@ -33,6 +33,8 @@ const WRITE: Record<ColumnType, Write> = {
 }
 
 const INITIAL_BYTES = 1 << 20
+/** Below 0x80, so that the length is one byte. */
+const SHORT_TEXT_CHARS = 40
 
 export class RowBinaryWriter {
   #buffer = Buffer.allocUnsafe(INITIAL_BYTES)
@@ -44,10 +46,10 @@ export class RowBinaryWriter {
     return this.#buffer.subarray(0, this.#length)
   }
 
-  /** Hands over the bytes and begins anew. */
+  /** Hands over the bytes and begins anew, with as much room as was needed. */
   take(): Buffer {
     const taken = this.encoded
-    this.#buffer = Buffer.allocUnsafe(INITIAL_BYTES)
+    this.#buffer = Buffer.allocUnsafe(Math.max(INITIAL_BYTES, this.#length))
     this.#length = 0
     this.rows = 0
     return taken
@@ -98,12 +100,29 @@ export class RowBinaryWriter {
   }
 
   text(value: string): void {
+    if (value.length <= SHORT_TEXT_CHARS && this.#shortAscii(value)) return
     // Most texts are ASCII: then the length in bytes is the length in chars.
     const sizeBytes = Buffer.byteLength(value, 'utf8')
     this.#varint(sizeBytes)
     this.#reserve(sizeBytes)
     this.#buffer.write(value, this.#length, sizeBytes === value.length ? 'latin1' : 'utf8')
     this.#length += sizeBytes
+  }
+
+  /** A short text char by char: the way into native code and back costs more than that. False if it is not ASCII. */
+  #shortAscii(value: string): boolean {
+    const length = value.length
+    this.#reserve(length + 1)
+    const buffer = this.#buffer
+    let at = this.#length
+    buffer[at++] = length
+    for (let char = 0; char < length; char++) {
+      const code = value.charCodeAt(char)
+      if (code > 0x7f) return false
+      buffer[at++] = code
+    }
+    this.#length = at
+    return true
   }
 
   bytes(value: Buffer): void {

@@ -1,9 +1,14 @@
 /** A real `trunkscope start` in a process of its own, from dist/, on free loopback ports: to be fed, asked and killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-export const TRUNKSCOPE = fileURLToPath(new URL('../../dist/bin/trunkscope.js', import.meta.url))
+/** The built command, whether this file runs from the sources (tests) or is built itself (benches). */
+const BUILT = ['../../bin/trunkscope.js', '../../dist/bin/trunkscope.js'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+)
+export const TRUNKSCOPE = BUILT.find((path) => existsSync(path)) ?? ''
 
 export interface CollectorOptions {
   dataDir: string
@@ -23,10 +28,22 @@ export class CollectorProcess {
 
   static async start(options: CollectorOptions): Promise<CollectorProcess> {
     const args = [
-      TRUNKSCOPE, 'start', '--data', options.dataDir, '--hep-udp', options.hepUdp ?? '127.0.0.1:0',
-      '--hep-tcp', '127.0.0.1:0', '--http', '127.0.0.1:0', ...(options.config ? ['--config', options.config] : []),
+      TRUNKSCOPE,
+      'start',
+      '--data',
+      options.dataDir,
+      '--hep-udp',
+      options.hepUdp ?? '127.0.0.1:0',
+      '--hep-tcp',
+      '127.0.0.1:0',
+      '--http',
+      '127.0.0.1:0',
+      ...(options.config ? ['--config', options.config] : []),
     ]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } })
+    const child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    })
     let output = ''
     const banner = new Promise<void>((resolve, reject) => {
       const take = (chunk: Buffer) => {
@@ -66,7 +83,9 @@ export class CollectorProcess {
   /** Waits until everything accepted is stored and no minute is stale. */
   async settled(): Promise<void> {
     for (;;) {
-      const waiting = (await this.metric('trunkscope_spool_lag_bytes')) + (await this.metric('trunkscope_store_stale_minutes'))
+      const waiting =
+        (await this.metric('trunkscope_spool_lag_bytes')) +
+        (await this.metric('trunkscope_store_stale_minutes'))
       if (waiting === 0) return
       await pause()
     }
