@@ -34,6 +34,8 @@ interface GeneratorResult {
   framesPerSecond: number
 }
 
+const pause = () => new Promise((resolve) => setTimeout(resolve, 100))
+
 const folder = values.data ?? mkdtempSync(join(tmpdir(), 'trunkscope-bench-'))
 try {
   await run(folder)
@@ -166,4 +168,3 @@ function watchRss(pid: number) {
   }
 }
 
-const pause = () => new Promise((resolve) => setTimeout(resolve, 100))

@@ -28,10 +28,16 @@ import { AGENT_COLUMNS, AgentCounts } from './store/agents.js'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './store/checkpoint.js'
 import { ATTEMPTS, ClickHouseWriter, MESSAGES, shapeOf } from './store/clickhouse-writer.js'
 import { recomputeMinutes } from './store/minutes.js'
-import { type Fold, type OpenAttempt, OpenAttempts } from './store/open-attempts.js'
+import {
+  type Fold,
+  type Measures,
+  measuresOf,
+  type OpenAttempt,
+  OpenAttempts,
+} from './store/open-attempts.js'
 import { REFUSED_COLUMNS, RefusedSamples } from './store/refused.js'
 import { restoreOpenAttempts, restoreIndex } from './store/restore.js'
-import { RowBinaryWriter } from './store/rowbinary.js'
+import { encodeRows, RowBinaryWriter } from './store/rowbinary.js'
 import { StoredIndex } from './store/stored-index.js'
 
 export interface StoreOptions {
@@ -75,6 +81,13 @@ const RETRY_PAUSE_MAX_MS = 10_000
 
 const AGENTS = shapeOf('agents_minute', AGENT_COLUMNS)
 const REFUSED = shapeOf('rejected_frames', REFUSED_COLUMNS)
+
+interface EncodedAttempt {
+  entry: OpenAttempt
+  attempt: Attempt
+  version: number
+  measures: Measures
+}
 
 export class StoreRole {
   readonly #options: StoreOptions
@@ -220,8 +233,10 @@ export class StoreRole {
       ipProtocol: seen.ipProtocol,
       raw: seen.raw,
     })
-    if (message.parseError === '') this.#attempts.add(observed, this.#asOfUs)
-    else
+    // A message that lost its Via still has the CSeq of its transaction.
+    const isFoldable = message.parseError === '' || message.parseError === 'no_via'
+    if (isFoldable) this.#attempts.add(observed, this.#asOfUs)
+    if (message.parseError !== '') {
       this.#refused.note(
         'sip',
         message.parseError,
@@ -230,6 +245,7 @@ export class StoreRole {
         frame.peerAddress,
         seen.raw,
       )
+    }
   }
 
   #startFlush(isLast: boolean): void {
@@ -254,18 +270,14 @@ export class StoreRole {
     await this.#untilItWorks(() => this.#readBack(dirty))
     const written = await this.#encode(dirty, asOfUs)
     const storedAtS = Math.floor(Date.now() / 1_000)
-    const encode = <Row>(columns: Parameters<RowBinaryWriter['row']>[0], rows: readonly Row[]) => {
-      const rowsWriter = new RowBinaryWriter()
-      for (const row of rows) rowsWriter.row(columns as never, row)
-      return rowsWriter.encoded
-    }
-    const refusedRows = encode(
-      REFUSED_COLUMNS as never,
+    const refusedRows = encodeRows(
+      REFUSED_COLUMNS,
       samples.map((sample) => ({ sample, storedAtS })),
     )
-    const agentRows = encode(
-      AGENT_COLUMNS as never,
-      counts.map((count) => ({ count, busPartition: this.#options.busPartition, countedUntil: position })),
+    const { busPartition } = this.#options
+    const agentRows = encodeRows(
+      AGENT_COLUMNS,
+      counts.map((count) => ({ count, busPartition, countedUntil: position })),
     )
 
     if (this.#staleMinutesS.size > 0 || dirty.length > 0)
@@ -274,8 +286,9 @@ export class StoreRole {
     await this.#untilItWorks(() => this.#writer.insert(ATTEMPTS, written.rows))
     await this.#untilItWorks(() => this.#writer.insert(AGENTS, agentRows))
     await this.#untilItWorks(() => this.#writer.insert(REFUSED, refusedRows))
-    for (const { entry, attempt, version } of written.attempts)
-      this.#attempts.written(entry, attempt, version)
+    for (const { entry, attempt, version, measures } of written.attempts) {
+      this.#attempts.written(entry, attempt, version, measures)
+    }
     this.#status.messagesStored += messageCount
     this.#status.attemptsWritten += written.attempts.length
 
@@ -310,9 +323,9 @@ export class StoreRole {
   async #encode(
     dirty: readonly OpenAttempt[],
     asOfUs: number,
-  ): Promise<{ rows: Buffer; attempts: { entry: OpenAttempt; attempt: Attempt; version: number }[] }> {
+  ): Promise<{ rows: Buffer; attempts: EncodedAttempt[] }> {
     const rows = new RowBinaryWriter()
-    const attempts: { entry: OpenAttempt; attempt: Attempt; version: number }[] = []
+    const attempts: EncodedAttempt[] = []
     const storedAtS = Math.floor(Date.now() / 1_000)
     const busPartition = this.#options.busPartition
     for (let at = 0; at < dirty.length; at += ENCODE_SLICE) {
@@ -335,9 +348,11 @@ export class StoreRole {
             factsJson: '',
           })
         }
-        for (const minuteS of this.#attempts.staleMinutes(entry, attempt)) this.#staleMinutesS.add(minuteS)
+        const measures = measuresOf(attempt)
+        for (const minuteS of this.#attempts.staleMinutes(entry, attempt, measures))
+          this.#staleMinutesS.add(minuteS)
         this.#attempts.encoded(entry, attempt, factsJson)
-        attempts.push({ entry, attempt, version })
+        attempts.push({ entry, attempt, version, measures })
       }
       await new Promise((resolve) => setImmediate(resolve))
     }

@@ -44,7 +44,23 @@ function assertedNumber(assertedIdentities: readonly string[]): string {
   return first
 }
 
+/**
+ * A sip or tel URI whose user is '+' and digits and nothing else, as nearly all are: seen at once. '' for any other, which
+ * takes the long way to the same number.
+ */
+function plainNumber(uri: string): string {
+  const from = uri.startsWith('sip:') || uri.startsWith('tel:') ? 4 : uri.startsWith('sips:') ? 5 : 0
+  if (from === 0) return ''
+  let at = uri.charCodeAt(from) === 0x2b ? from + 1 : from
+  while (uri.charCodeAt(at) >= 0x30 && uri.charCodeAt(at) <= 0x39) at++
+  if (at - from < 2 || at - from > NUMBER_LENGTH_MAX) return ''
+  if (uri.charCodeAt(at) !== 0x40) return at === uri.length && uri.startsWith('tel:') ? uri.slice(from) : ''
+  return uri.endsWith('.invalid') || uri.includes('.invalid', at) ? '' : uri.slice(from, at)
+}
+
 function numberOfUri(text: string): string {
+  const plain = plainNumber(text)
+  if (plain !== '') return plain
   const { user, host } = readUri(text)
   // Names below .invalid are nobody's (RFC 2606 §2): anonymous.invalid, and unknown.invalid from mobile networks.
   if (user.toLowerCase() === 'anonymous' || host.endsWith('.invalid')) return ''

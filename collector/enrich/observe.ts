@@ -40,11 +40,19 @@ const DAY_US = 86_400_000_000
 const PAST_MAX_US = 400 * DAY_US
 const FUTURE_MAX_US = 3_600_000_000
 
+/** The same text once, not once a message; bounded, because names come out of packets. */
+const agentKeys = new Map<string, string>()
+const AGENT_KEYS_MAX = 1_000
+
 /** Identifies an agent: capture ids are often left at their default, so the address counts too (metrics.md §13.2). */
 export function agentKey(peerAddress: string, agentId: number, agentName: string): string {
-  return agentName === ''
-    ? `${peerAddress}/${agentId}`
-    : `${peerAddress}/${agentId}/${agentName.slice(0, 64)}`
+  const key =
+    agentName === '' ? `${peerAddress}/${agentId}` : `${peerAddress}/${agentId}/${agentName.slice(0, 64)}`
+  const known = agentKeys.get(key)
+  if (known !== undefined) return known
+  if (agentKeys.size >= AGENT_KEYS_MAX) agentKeys.clear()
+  agentKeys.set(key, key)
+  return key
 }
 
 export function observe(received: ReceivedFrame): Observation | Refusal {

@@ -20,7 +20,7 @@ import type {
 } from '../../schemas/attempt-facts.js'
 import type { IdentityToken } from '../../schemas/passport.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
-import { earlier, later, mergeStamps, putCapped, putText, putTime } from './merge.js'
+import { type CappedSet, earlier, later, mergeStamps, putAll, texts, times } from './merge.js'
 
 /** Largest sizes of the sets: a legitimate call stays far below them. */
 export const CAPS = { tries: 24, agents: 8, stamps: 16, finals: 8, byes: 8, tags: 16, reasons: 8 } as const
@@ -28,7 +28,16 @@ export const CAPS = { tries: 24, agents: 8, stamps: 16, finals: 8, byes: 8, tags
 /** A text from the wire is kept up to this many characters in the facts. */
 const TEXT_MAX = 512
 
-const cut = (text: string) => (text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text)
+/** V8 copies a slice below this length; a longer one keeps the whole message in memory. */
+const COPIED_BELOW = 13
+
+const scratch = Buffer.allocUnsafe(TEXT_MAX)
+
+/** At most TEXT_MAX chars of latin1 text, as a string of its own: kept for as long as the call, it must not keep the message. */
+function cut(text: string): string {
+  if (text.length < COPIED_BELOW) return text
+  return scratch.toString('latin1', 0, scratch.write(text, 0, TEXT_MAX, 'latin1'))
+}
 
 /** The From-tags an attempt of this message may have: one for INVITE, its responses and CANCEL; both ways for BYE and ACK. */
 export function dialogTags(
@@ -98,7 +107,7 @@ function tryOf(
   if (message.method === 'CANCEL') {
     view.firstCancel = atUs
     attempt.ends = endsOf(observed, false)
-    for (const reason of message.reasons) putText(attempt.cancelReasons, cut(reason), CAPS.reasons)
+    putAll(attempt.cancelReasons, message.reasons.map(cut), REASONS)
     return attempt
   }
   const code = message.statusCode
@@ -171,39 +180,65 @@ function finalOf(observed: ObservedMessage): FinalFacts {
 function byeOf(observed: ObservedMessage): ByeFacts {
   const { message, agent, capturedAtUs: atUs } = observed
   const isRequest = message.statusCode === 0
+  const reasons: string[] = []
+  if (isRequest) putAll(reasons, message.reasons.map(cut), REASONS)
   return {
     fromTag: cut(message.fromTag),
     toTag: cut(message.toTag),
     times: isRequest ? [{ agent, atUs }] : [],
     finalTimes: message.statusCode >= 200 ? [{ agent, atUs }] : [],
-    reasons: isRequest ? message.reasons.slice(0, CAPS.reasons).map(cut) : [],
+    reasons,
   }
 }
 
-const tryKey = (attempt: TryFacts) => `${attempt.cseq}|${attempt.branch}`
-const viewKey = (view: TryView) => view.agent
-const finalKey = (final: FinalFacts) => String(final.code)
-const byeKey = (bye: ByeFacts) => `${bye.fromTag}|${bye.toTag}`
+/** No tag holds a line feed. */
+const byeKey = (bye: ByeFacts) => `${bye.fromTag}\n${bye.toTag}`
+
+const REASONS = texts(CAPS.reasons)
+const TAGS = texts(CAPS.tags)
+const TIMES = times(CAPS.agents)
+
+const VIEWS: CappedSet<TryView> = {
+  same: (a, b) => a.agent === b.agent,
+  mergeInto: mergeView,
+  keyOf: (view) => view.agent,
+  cap: CAPS.agents,
+}
+
+const FINALS: CappedSet<FinalFacts> = {
+  same: (a, b) => a.code === b.code,
+  mergeInto: mergeFinal,
+  keyOf: (final) => String(final.code),
+  cap: CAPS.finals,
+}
+
+const TRIES: CappedSet<TryFacts> = {
+  same: (a, b) => a.cseq === b.cseq && a.branch === b.branch,
+  mergeInto: mergeTry,
+  keyOf: (attempt) => `${attempt.cseq}|${attempt.branch}`,
+  cap: CAPS.tries,
+}
+
+const BYES: CappedSet<ByeFacts> = {
+  same: (a, b) => a.fromTag === b.fromTag && a.toTag === b.toTag,
+  mergeInto: mergeBye,
+  keyOf: byeKey,
+  cap: CAPS.byes,
+}
 
 /** Merges `source` into `target`; `source` must not be used afterwards. Both are of one key. */
 export function mergeFacts(target: AttemptFacts, source: AttemptFacts): void {
-  let overflow = target.overflow || source.overflow
-  const noteOverflow = (overflowed: boolean) => {
-    if (overflowed) overflow = true
-  }
-  for (const entry of source.tries) {
-    noteOverflow(putCapped(target.tries, entry, tryKey, (a, b) => noteOverflow(mergeTry(a, b)), CAPS.tries))
-  }
-  for (const entry of source.byes) {
-    noteOverflow(putCapped(target.byes, entry, byeKey, (a, b) => noteOverflow(mergeBye(a, b)), CAPS.byes))
-  }
-  for (const time of source.acks) noteOverflow(putTime(target.acks, time, CAPS.agents))
-  target.overflow = overflow
+  const overflow = [
+    putAll(target.tries, source.tries, TRIES),
+    putAll(target.byes, source.byes, BYES),
+    putAll(target.acks, source.acks, TIMES),
+    source.overflow,
+  ]
+  target.overflow ||= overflow.includes(true)
 }
 
 /** Merges what two sets of messages prove of one try; says whether a set overflowed. */
 export function mergeTry(target: TryFacts, source: TryFacts): boolean {
-  let overflow = false
   target.reinvite ||= source.reinvite
   if (
     source.invite !== undefined &&
@@ -211,24 +246,18 @@ export function mergeTry(target: TryFacts, source: TryFacts): boolean {
   ) {
     target.invite = source.invite
   }
-  if (source.ends !== undefined && (target.ends === undefined || comesFirst(source.ends, target.ends))) {
+  if (target.invite !== undefined) delete target.ends
+  else if (source.ends !== undefined && (target.ends === undefined || comesFirst(source.ends, target.ends))) {
     target.ends = source.ends
   }
-  for (const view of source.views)
-    overflow = putCapped(target.views, view, viewKey, mergeView, CAPS.agents) || overflow
-  for (const final of source.finals) {
-    const merge = (a: FinalFacts, b: FinalFacts) => {
-      overflow = mergeFinal(a, b) || overflow
-    }
-    overflow = putCapped(target.finals, final, finalKey, merge, CAPS.finals) || overflow
-  }
-  for (const reason of source.cancelReasons)
-    overflow = putText(target.cancelReasons, reason, CAPS.reasons) || overflow
-  for (const tag of source.earlyTags) overflow = putText(target.earlyTags, tag, CAPS.tags) || overflow
-  return overflow
+  const views = putAll(target.views, source.views, VIEWS)
+  const finals = putAll(target.finals, source.finals, FINALS)
+  const reasons = putAll(target.cancelReasons, source.cancelReasons, REASONS)
+  const tags = putAll(target.earlyTags, source.earlyTags, TAGS)
+  return views || finals || reasons || tags
 }
 
-function mergeView(target: TryView, source: TryView): void {
+function mergeView(target: TryView, source: TryView): boolean {
   mergeStamps(target.invites, source.invites, CAPS.stamps)
   assign(target, 'lastInvite', later(target.lastInvite, source.lastInvite))
   assign(target, 'lastProvisional', later(target.lastProvisional, source.lastProvisional))
@@ -238,6 +267,7 @@ function mergeView(target: TryView, source: TryView): void {
   assign(target, 'firstSdp18x', earlier(target.firstSdp18x, source.firstSdp18x))
   assign(target, 'firstResponse', earlier(target.firstResponse, source.firstResponse))
   assign(target, 'firstCancel', earlier(target.firstCancel, source.firstCancel))
+  return false
 }
 
 /** An absent time stays absent: the stored text must not depend on how the facts came together. */
@@ -250,8 +280,6 @@ function assign<Key extends Exclude<keyof TryView, 'agent' | 'invites'>>(
 }
 
 function mergeFinal(target: FinalFacts, source: FinalFacts): boolean {
-  let overflow = false
-  for (const time of source.times) overflow = putTime(target.times, time, CAPS.agents) || overflow
   if (comesFirst(source, target)) {
     target.atUs = source.atUs
     target.agent = source.agent
@@ -261,25 +289,27 @@ function mergeFinal(target: FinalFacts, source: FinalFacts): boolean {
     target.reasons = source.reasons
     target.sdpHash = source.sdpHash
   }
-  return overflow
+  return putAll(target.times, source.times, TIMES)
 }
 
 function mergeBye(target: ByeFacts, source: ByeFacts): boolean {
-  let overflow = false
-  for (const time of source.times) overflow = putTime(target.times, time, CAPS.agents) || overflow
-  for (const time of source.finalTimes) overflow = putTime(target.finalTimes, time, CAPS.agents) || overflow
-  for (const reason of source.reasons) overflow = putText(target.reasons, reason, CAPS.reasons) || overflow
-  return overflow
+  const byes = putAll(target.times, source.times, TIMES)
+  const finals = putAll(target.finalTimes, source.finalTimes, TIMES)
+  const reasons = putAll(target.reasons, source.reasons, REASONS)
+  return byes || finals || reasons
 }
 
-/** Smallest (time, agent, hash): one and the same message wins whatever the order. */
-function comesFirst(
-  a: { atUs: number; agent: string; hash?: string },
-  b: { atUs: number; agent: string; hash?: string },
-): boolean {
+/** Smallest (time, agent, hash or ends): one and the same message wins whatever the order. */
+function comesFirst<Seen extends EndsFacts | FinalFacts>(a: Seen, b: Seen): boolean {
   if (a.atUs !== b.atUs) return a.atUs < b.atUs
   if (a.agent !== b.agent) return a.agent < b.agent
-  return (a.hash ?? '') < (b.hash ?? '')
+  return lastWord(a) < lastWord(b)
+}
+
+/** Some agents stamp several messages with one microsecond (metrics.md §13.3). */
+function lastWord(seen: EndsFacts | InviteFacts | FinalFacts): string {
+  if ('hash' in seen) return seen.hash
+  return `${seen.agentId} ${seen.sourceAddress} ${seen.sourcePort} ${seen.destinationAddress} ${seen.destinationPort}`
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

@@ -28,52 +28,60 @@ function precedes(a: string, b: string): boolean {
   return difference === 0 ? a < b : difference < 0
 }
 
+/** A set of facts: when two entries are one, how they become one, and how many there may be. */
+export interface CappedSet<Entry> {
+  same: (a: Entry, b: Entry) => boolean
+  /** Says whether a set inside overflowed. */
+  mergeInto: (target: Entry, source: Entry) => boolean
+  /** Asked for only when the set is over its cap: hashing it decides who leaves. */
+  keyOf: (entry: Entry) => string
+  cap: number
+}
+
 /**
  * Puts an entry into a set that holds at most `cap`: merged into the one of the same key, or added, and when the set is
  * over its cap the entry with the greatest key hash leaves.
  *
- * @returns true when an entry left or was not let in: the set overflowed.
+ * @returns true when an entry left or was not let in, here or in a set inside: something overflowed.
  */
-export function putCapped<Entry>(
-  entries: Entry[],
-  entry: Entry,
-  keyOf: (entry: Entry) => string,
-  mergeInto: (target: Entry, source: Entry) => void,
-  cap: number,
-): boolean {
-  const key = keyOf(entry)
+export function putCapped<Entry>(entries: Entry[], entry: Entry, set: CappedSet<Entry>): boolean {
   for (const present of entries) {
-    if (keyOf(present) === key) {
-      mergeInto(present, entry)
-      return false
-    }
+    if (set.same(present, entry)) return set.mergeInto(present, entry)
   }
   entries.push(entry)
-  if (entries.length <= cap) return false
+  if (entries.length <= set.cap) return false
   let last = 0
   for (let at = 1; at < entries.length; at++) {
-    if (precedes(keyOf(entries[last] as Entry), keyOf(entries[at] as Entry))) last = at
+    if (precedes(set.keyOf(entries[last] as Entry), set.keyOf(entries[at] as Entry))) last = at
   }
   entries.splice(last, 1)
   return true
 }
 
-const itself = (text: string) => text
-const nothing = () => {}
-
-export function putText(texts: string[], text: string, cap: number): boolean {
-  return putCapped(texts, text, itself, nothing, cap)
+/** All of `source` into `target`. */
+export function putAll<Entry>(target: Entry[], source: readonly Entry[], set: CappedSet<Entry>): boolean {
+  let overflow = false
+  for (const entry of source) overflow = putCapped(target, entry, set) || overflow
+  return overflow
 }
 
-const agentOf = (time: AgentTime) => time.agent
-const keepEarlier = (target: AgentTime, source: AgentTime) => {
-  if (source.atUs < target.atUs) target.atUs = source.atUs
-}
+export const texts = (cap: number): CappedSet<string> => ({
+  same: (a, b) => a === b,
+  mergeInto: () => false,
+  keyOf: (text) => text,
+  cap,
+})
 
 /** Earliest time an agent. */
-export function putTime(times: AgentTime[], time: AgentTime, cap: number): boolean {
-  return putCapped(times, time, agentOf, keepEarlier, cap)
-}
+export const times = (cap: number): CappedSet<AgentTime> => ({
+  same: (a, b) => a.agent === b.agent,
+  mergeInto: (target, source) => {
+    if (source.atUs < target.atUs) target.atUs = source.atUs
+    return false
+  },
+  keyOf: (time) => time.agent,
+  cap,
+})
 
 /** Distinct stamps in ascending order, the `cap` earliest of both. */
 export function mergeStamps(target: number[], source: readonly number[], cap: number): void {

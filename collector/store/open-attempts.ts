@@ -51,9 +51,9 @@ export interface OpenAttempt {
   stored: StoredPlace | undefined
   /** Rows under other minutes that a crash left standing. */
   alsoStored: StoredPlace[]
-  /** What the start minute and the end minute count of it, as written last; '' when not known. */
-  startMeasures: string
-  endMeasures: string
+  /** Hashes of what the start minute and the end minute count of it, as written last; 0 when not known. */
+  startMeasures: number
+  endMeasures: number
   /** A row may exist that has not been read: at this minute, or anywhere (0). undefined: none to read. */
   unreadMinuteS: number | undefined
   /** Something was merged since the row was written. */
@@ -100,18 +100,17 @@ export class OpenAttempts {
       this.#merge(observed, tags[0] as string, asOfUs)
       return
     }
-    // The callee's BYE bears the tags the other way round: it goes to the attempt that is known, or to both candidates,
-    // one of which stays a fragment.
+    // The callee's BYE bears the tags the other way round: it goes to the attempt whose INVITE is known, or to both
+    // candidates, one of which stays a fragment. Less than an INVITE proves nothing: a re-INVITE may be the callee's.
     const known = tags.filter((tag) => this.#isKnownAttempt(observed, tag))
     for (const tag of known.length > 0 ? known : tags) this.#merge(observed, tag, asOfUs)
   }
 
   #isKnownAttempt(observed: ObservedMessage, fromTag: string): boolean {
     const key = this.#fold.attemptKey(observed, fromTag)
-    const present = this.#entries.get(keyText(key))
-    if (present !== undefined) return present.hasInvite || present.unreadMinuteS !== undefined
+    if (this.#entries.get(keyText(key))?.hasInvite) return true
     const place = this.#index.get(this.#fold.attemptIdOf(key))
-    return place !== undefined && !place.isFragment
+    return place !== undefined && !place.lacksInvite
   }
 
   #merge(observed: ObservedMessage, fromTag: string, asOfUs: number): void {
@@ -121,6 +120,9 @@ export class OpenAttempts {
     let entry = this.#entries.get(text)
     if (entry === undefined) {
       const id = this.#fold.attemptIdOf(key)
+      // Parts of `text`, which is kept anyway; those of the message would keep all of it.
+      const [addressLow = '', addressHigh = '', tag = '', callId = ''] = text.split('\n')
+      facts.key = { addressLow, addressHigh, fromTag: tag, callId }
       entry = {
         id,
         text,
@@ -129,8 +131,8 @@ export class OpenAttempts {
         hasInvite: false,
         stored: undefined,
         alsoStored: [],
-        startMeasures: '',
-        endMeasures: '',
+        startMeasures: 0,
+        endMeasures: 0,
         unreadMinuteS: this.#unreadMinute(id, observed, facts),
         dirty: false,
         reviewAtUs: undefined,
@@ -184,8 +186,8 @@ export class OpenAttempts {
       hasInvite: facts.tries.some((attempt) => attempt.invite !== undefined),
       stored,
       alsoStored: [],
-      startMeasures: '',
-      endMeasures: '',
+      startMeasures: 0,
+      endMeasures: 0,
       unreadMinuteS: undefined,
       dirty: false,
       reviewAtUs: this.#fold.reviewAtUs(facts),
@@ -214,27 +216,25 @@ export class OpenAttempts {
   }
 
   /** Tells that the entry's row was written. */
-  written(entry: OpenAttempt, attempt: Attempt, version: number): void {
+  written(entry: OpenAttempt, attempt: Attempt, version: number, measures: Measures): void {
     entry.stored = { version, minuteS: attempt.minuteS, endMinuteS: attempt.endMinuteS }
     entry.alsoStored = []
-    entry.startMeasures = startMeasures(attempt)
-    entry.endMeasures = endMeasures(attempt)
+    entry.startMeasures = measures.start
+    entry.endMeasures = measures.end
     entry.state = attempt.state
     entry.hasEnd = attempt.endMinuteS > 0 || attempt.answeredAtUs === 0
-    this.#index.set(entry.id, attempt.minuteS, attempt.state === 'fragment')
+    this.#index.set(entry.id, attempt.minuteS, !attempt.invited)
   }
 
   /**
    * The minutes whose rollups the new row makes stale: where it stood and where it stands now. A BYE changes nothing that
    * the minute of its INVITE counts, so that minute is left alone.
    */
-  staleMinutes(entry: OpenAttempt, attempt: Attempt): number[] {
+  staleMinutes(entry: OpenAttempt, attempt: Attempt, measures: Measures): number[] {
     const stale: number[] = []
     if (entry.stored === undefined && attempt.state === 'fragment') return stale
-    if (entry.startMeasures !== startMeasures(attempt))
-      stale.push(attempt.minuteS, entry.stored?.minuteS ?? 0)
-    if (entry.endMeasures !== endMeasures(attempt))
-      stale.push(attempt.endMinuteS, entry.stored?.endMinuteS ?? 0)
+    if (entry.startMeasures !== measures.start) stale.push(attempt.minuteS, entry.stored?.minuteS ?? 0)
+    if (entry.endMeasures !== measures.end) stale.push(attempt.endMinuteS, entry.stored?.endMinuteS ?? 0)
     for (const place of entry.alsoStored) stale.push(place.minuteS, place.endMinuteS)
     return stale.filter((minuteS) => minuteS > 0)
   }
@@ -255,6 +255,17 @@ export class OpenAttempts {
   }
 }
 
+/** What rollups count of an attempt, hashed: equal hashes, nothing to recompute. */
+export interface Measures {
+  start: number
+  end: number
+}
+
+export const measuresOf = (attempt: Attempt): Measures => ({
+  start: startMeasures(attempt),
+  end: endMeasures(attempt),
+})
+
 function keyText(key: AttemptFacts['key']): string {
   return `${key.addressLow}\n${key.addressHigh}\n${key.fromTag}\n${key.callId}`
 }
@@ -262,19 +273,21 @@ function keyText(key: AttemptFacts['key']): string {
 const groupOf = (attempt: Attempt) =>
   `${attempt.party}|${attempt.carrier}|${attempt.site}|${attempt.direction}`
 
-/** Everything that the minute of its INVITE counts of an attempt, as one text to compare: what rollups keep, and every rule. */
-function startMeasures(attempt: Attempt): string {
-  return (
+/**
+ * Everything that the minute of its INVITE counts of an attempt, as one hash to compare: what rollups keep, and every rule.
+ * 53 bits: that a change goes unseen is less likely than a flipped bit on the disk.
+ */
+function startMeasures(attempt: Attempt): number {
+  return textHash(
     `${attempt.minuteS}|${groupOf(attempt)}|${attempt.state}|${attempt.finalCode}|${attempt.disposition}|` +
-    `${attempt.cancelClass}|${attempt.attestation}|${attempt.invited}|${attempt.pddMs}|${answers(attempt, START_KPIS)}`
+      `${attempt.cancelClass}|${attempt.attestation}|${attempt.invited}|${attempt.pddMs}|${answers(attempt, START_KPIS)}`,
   )
 }
 
-/** The same for the minute of its end; '' while it has none. */
-function endMeasures(attempt: Attempt): string {
-  return attempt.endMinuteS === 0
-    ? ''
-    : `${attempt.endMinuteS}|${groupOf(attempt)}|${answers(attempt, END_KPIS)}`
+/** The same for the minute of its end; 0 while it has none. */
+function endMeasures(attempt: Attempt): number {
+  if (attempt.endMinuteS === 0) return 0
+  return textHash(`${attempt.endMinuteS}|${groupOf(attempt)}|${answers(attempt, END_KPIS)}`)
 }
 
 const START_KPIS = KPI_CATALOG.filter((kpi) => kpi.minute === 'start')
@@ -284,4 +297,16 @@ function answers(attempt: Attempt, kpis: readonly Kpi[]): string {
   let text = ''
   for (const kpi of kpis) text += `${kpi.rule(attempt)},`
   return text
+}
+
+/** 53 bits of two multiplicative hashes; never 0. */
+function textHash(text: string): number {
+  let a = 0x811c9dc5
+  let b = 0xdeadbeef
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    a = Math.imul(a ^ code, 0x01000193)
+    b = Math.imul(b ^ code, 0x5bd1e995)
+  }
+  return (a >>> 0) * 0x20_0000 + ((b >>> 11) | 1)
 }

@@ -24,15 +24,15 @@ export async function restoreIndex(client: ClickHouseClient, index: StoredIndex)
     fromS = row.minute_s
   }
   const rows = await client.query({
-    query: `SELECT lower(hex(attempt_id)), toUInt32(minute), state = 'fragment' FROM call_attempts FINAL
+    query: `SELECT lower(hex(attempt_id)), toUInt32(minute), NOT invited FROM call_attempts FINAL
             WHERE minute >= toDateTime({from:UInt32}, 'UTC')`,
     query_params: { from: fromS },
     format: 'JSONCompactEachRow',
   })
   for await (const chunk of rows.stream<[string, number, boolean | number]>()) {
     for (const row of chunk) {
-      const [id, minuteS, isFragment] = row.json() as [string, number, boolean | number]
-      index.set(id, minuteS, Boolean(isFragment))
+      const [id, minuteS, lacksInvite] = row.json() as [string, number, boolean | number]
+      index.set(id, minuteS, Boolean(lacksInvite))
     }
   }
 }

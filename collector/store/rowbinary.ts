@@ -36,6 +36,12 @@ const INITIAL_BYTES = 1 << 20
 /** Below 0x80, so that the length is one byte. */
 const SHORT_TEXT_CHARS = 40
 
+export function encodeRows<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Buffer {
+  const writer = new RowBinaryWriter()
+  for (const row of rows) writer.row(columns, row)
+  return writer.encoded
+}
+
 export class RowBinaryWriter {
   #buffer = Buffer.allocUnsafe(INITIAL_BYTES)
   #length = 0

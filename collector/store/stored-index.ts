@@ -15,7 +15,7 @@ export class StoredIndex {
   #mask = INITIAL_PLACES - 1
   #high = new Uint32Array(INITIAL_PLACES)
   #low = new Uint32Array(INITIAL_PLACES)
-  /** Minute of the epoch times 2, plus 1 for a fragment; 0 is an empty place. */
+  /** Minute of the epoch times 2, plus 1 while no INVITE of it was seen; 0 is an empty place. */
   #value = new Uint32Array(INITIAL_PLACES)
   #size = 0
   readonly #sizeMax: number
@@ -31,13 +31,13 @@ export class StoredIndex {
   }
 
   /** @param attemptId 32 hex digits */
-  get(attemptId: string): { minuteS: number; isFragment: boolean } | undefined {
+  get(attemptId: string): { minuteS: number; lacksInvite: boolean } | undefined {
     const place = this.#placeOf(...halves(attemptId))
     const value = this.#value[place] as number
-    return value === 0 ? undefined : { minuteS: (value >>> 1) * 60, isFragment: (value & 1) === 1 }
+    return value === 0 ? undefined : { minuteS: (value >>> 1) * 60, lacksInvite: (value & 1) === 1 }
   }
 
-  set(attemptId: string, minuteS: number, isFragment: boolean): void {
+  set(attemptId: string, minuteS: number, lacksInvite: boolean): void {
     if (minuteS <= this.horizonS && this.horizonS > 0) return
     const [high, low] = halves(attemptId)
     const place = this.#placeOf(high, low)
@@ -46,7 +46,7 @@ export class StoredIndex {
       this.#low[place] = low
       this.#size++
     }
-    this.#value[place] = valueOf(minuteS, isFragment)
+    this.#value[place] = valueOf(minuteS, lacksInvite)
     if (this.#size > this.#sizeMax) this.#forgetOlderHalf()
     else if (this.#size > this.#places * LOAD_MAX) this.#rebuild(this.#places * 2, 0)
   }
@@ -86,7 +86,7 @@ export class StoredIndex {
   }
 }
 
-const valueOf = (minuteS: number, isFragment: boolean) => (minuteS / 60) * 2 + (isFragment ? 1 : 0)
+const valueOf = (minuteS: number, lacksInvite: boolean) => (minuteS / 60) * 2 + (lacksInvite ? 1 : 0)
 
 function halves(attemptId: string): [number, number] {
   return [Number.parseInt(attemptId.slice(0, 8), 16), Number.parseInt(attemptId.slice(8, 16), 16)]
