@@ -4,18 +4,15 @@ import { attestationOf, readIdentity } from '../sip/passport.js'
 import { attributeLeg, compileNetwork } from './enrich/carrier.js'
 import { numbersOf } from './enrich/numbers.js'
 import { attemptIdOf, attemptOf, type FoldContext, reviewAtUs } from './fold/attempt.js'
-import {
-  attemptKey,
-  dialogTags,
-  factsFromText,
-  factsOf,
-  factsText,
-  mergeFacts,
-} from './fold/attempt-facts.js'
+import { addMessage, noFacts } from './fold/add-message.js'
+import { attemptKey, dialogTags, factsFromText, factsText, mergeFacts } from './fold/attempt-facts.js'
 import type { Fold } from './store/open-attempts.js'
 
 /** Identity headers looked at: one shaken, its divs, an rph; more is an attack. */
 const IDENTITIES_MAX = 8
+
+/** Reads the Identity values of an INVITE. */
+export const identities = (values: readonly string[]) => values.slice(0, IDENTITIES_MAX).map(readIdentity)
 
 export function foldOf(config: TrunkscopeConfig): Fold {
   const network = compileNetwork(config)
@@ -29,13 +26,13 @@ export function foldOf(config: TrunkscopeConfig): Fold {
   return {
     dialogTags,
     attemptKey,
-    factsOf,
+    noFacts,
+    addMessage: (facts, observed) => addMessage(facts, observed, identities),
     mergeFacts,
     attemptIdOf,
     attemptOf: (attemptId, facts, asOfUs) => attemptOf(attemptId, facts, asOfUs, context),
     reviewAtUs,
     factsText,
     factsFromText,
-    identities: (values) => values.slice(0, IDENTITIES_MAX).map(readIdentity),
   }
 }

@@ -51,6 +51,9 @@ export interface StoreOptions {
   flushIntervalMs?: number
   /** Tap health makes no sense for a replayed file. */
   countAgents?: boolean
+  /** How many attempts stay in memory, and how many the index of stored ones holds; fewer cost time, never a number. */
+  attemptsInMemoryMax?: number
+  attemptsIndexedMax?: number
 }
 
 export interface StoreStatus {
@@ -69,14 +72,14 @@ export interface StoreStatus {
 
 const FLUSH_INTERVAL_MS = 1_000
 /** Rows and bytes of raw messages that may wait for a flush in flight before folding pauses. */
-const PENDING_BYTES_MAX = 128 * 1_048_576
-const FLUSH_BYTES = 32 * 1_048_576
+const PENDING_BYTES_MAX = 40 * 1_048_576
+const FLUSH_BYTES = 16 * 1_048_576
 /** Attempts encoded in one go: about 10 ms. */
 const ENCODE_SLICE = 500
 /** Minutes are recomputed at most this share of the time, as long as they are fresh enough. */
 const RECOMPUTE_DUTY = 0.25
 const RECOMPUTE_WAIT_MAX_MS = 3_000
-const EVICT_EVERY_FLUSHES = 5
+const EVICT_EVERY_FLUSHES = 1
 const RETRY_PAUSE_MAX_MS = 10_000
 
 const AGENTS = shapeOf('agents_minute', AGENT_COLUMNS)
@@ -93,7 +96,7 @@ export class StoreRole {
   readonly #options: StoreOptions
   readonly #writer: ClickHouseWriter
   readonly #fold: Fold
-  readonly #index = new StoredIndex()
+  readonly #index: StoredIndex
   readonly #attempts: OpenAttempts
   readonly #agents = new AgentCounts()
   readonly #refused = new RefusedSamples()
@@ -120,7 +123,8 @@ export class StoreRole {
     this.#options = options
     this.#writer = new ClickHouseWriter(options.writer, options.insertFolder)
     this.#fold = foldOf(options.config)
-    this.#attempts = new OpenAttempts(this.#fold, this.#index)
+    this.#index = new StoredIndex(options.attemptsIndexedMax)
+    this.#attempts = new OpenAttempts(this.#fold, this.#index, options.attemptsInMemoryMax)
   }
 
   /** Reads back what the last process left: its intent, the index of stored attempts, the open ones, the tap counts. */
@@ -289,6 +293,7 @@ export class StoreRole {
     for (const { entry, attempt, version, measures } of written.attempts) {
       this.#attempts.written(entry, attempt, version, measures)
     }
+    for (const rows of [messages, written.rows, agentRows, refusedRows]) RowBinaryWriter.release(rows)
     this.#status.messagesStored += messageCount
     this.#status.attemptsWritten += written.attempts.length
 
@@ -323,7 +328,7 @@ export class StoreRole {
   async #encode(
     dirty: readonly OpenAttempt[],
     asOfUs: number,
-  ): Promise<{ rows: Buffer; attempts: EncodedAttempt[] }> {
+  ): Promise<{ rows: Buffer[]; attempts: EncodedAttempt[] }> {
     const rows = new RowBinaryWriter()
     const attempts: EncodedAttempt[] = []
     const storedAtS = Math.floor(Date.now() / 1_000)
@@ -356,7 +361,7 @@ export class StoreRole {
       }
       await new Promise((resolve) => setImmediate(resolve))
     }
-    return { rows: rows.encoded, attempts }
+    return { rows: rows.take(), attempts }
   }
 
   async #writeIntent(asOfUs: number): Promise<void> {

@@ -20,13 +20,15 @@ import type {
 } from '../../schemas/attempt-facts.js'
 import type { IdentityToken } from '../../schemas/passport.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
+import type { SipMessage } from '../../schemas/sip-message.js'
+import { detached } from '../../sip/sip-message.js'
 import { type CappedSet, earlier, later, mergeStamps, putAll, texts, times } from './merge.js'
 
 /** Largest sizes of the sets: a legitimate call stays far below them. */
 export const CAPS = { tries: 24, agents: 8, stamps: 16, finals: 8, byes: 8, tags: 16, reasons: 8 } as const
 
 /** A text from the wire is kept up to this many characters in the facts. */
-const TEXT_MAX = 512
+export const TEXT_MAX = 512
 
 /** V8 copies a slice below this length; a longer one keeps the whole message in memory. */
 const COPIED_BELOW = 13
@@ -34,7 +36,7 @@ const COPIED_BELOW = 13
 const scratch = Buffer.allocUnsafe(TEXT_MAX)
 
 /** At most TEXT_MAX chars of latin1 text, as a string of its own: kept for as long as the call, it must not keep the message. */
-function cut(text: string): string {
+export function cut(text: string): string {
   if (text.length < COPIED_BELOW) return text
   return scratch.toString('latin1', 0, scratch.write(text, 0, TEXT_MAX, 'latin1'))
 }
@@ -51,14 +53,15 @@ export function dialogTags(
   return undefined
 }
 
+/** The key of the attempt on this message's leg with that From-tag; its texts do not keep the message in memory. */
 export function attemptKey(observed: ObservedMessage, fromTag: string): AttemptKey {
   const { sourceAddress, destinationAddress } = observed
   const swap = destinationAddress < sourceAddress
   return {
     addressLow: swap ? destinationAddress : sourceAddress,
     addressHigh: swap ? sourceAddress : destinationAddress,
-    callId: observed.message.callId,
-    fromTag,
+    callId: detached(observed.message.callId),
+    fromTag: detached(fromTag),
   }
 }
 
@@ -77,7 +80,7 @@ export function factsOf(
   return facts
 }
 
-function tryOf(
+export function tryOf(
   observed: ObservedMessage,
   identities: (values: readonly string[]) => IdentityToken[],
 ): TryFacts {
@@ -107,7 +110,7 @@ function tryOf(
   if (message.method === 'CANCEL') {
     view.firstCancel = atUs
     attempt.ends = endsOf(observed, false)
-    putAll(attempt.cancelReasons, message.reasons.map(cut), REASONS)
+    attempt.cancelReasons = reasonsOf(message)
     return attempt
   }
   const code = message.statusCode
@@ -129,7 +132,7 @@ function tryOf(
   return attempt
 }
 
-function endsOf(observed: ObservedMessage, isResponse: boolean): EndsFacts {
+export function endsOf(observed: ObservedMessage, isResponse: boolean): EndsFacts {
   const source = { address: observed.sourceAddress, port: observed.sourcePort }
   const destination = { address: observed.destinationAddress, port: observed.destinationPort }
   const [from, to] = isResponse ? [destination, source] : [source, destination]
@@ -144,10 +147,17 @@ function endsOf(observed: ObservedMessage, isResponse: boolean): EndsFacts {
   }
 }
 
-function inviteOf(observed: ObservedMessage, identities: IdentityToken[]): InviteFacts {
+export function inviteOf(observed: ObservedMessage, identities: IdentityToken[]): InviteFacts {
   const { message } = observed
+  // Spelled out: a spread in front of a literal this long costs more than all its texts.
   return {
-    ...endsOf(observed, false),
+    atUs: observed.capturedAtUs,
+    agent: observed.agent,
+    agentId: observed.agentId,
+    sourceAddress: observed.sourceAddress,
+    sourcePort: observed.sourcePort,
+    destinationAddress: observed.destinationAddress,
+    destinationPort: observed.destinationPort,
     hash: observed.hash,
     requestUri: cut(message.requestUri),
     from: cut(message.from),
@@ -162,7 +172,7 @@ function inviteOf(observed: ObservedMessage, identities: IdentityToken[]): Invit
   }
 }
 
-function finalOf(observed: ObservedMessage): FinalFacts {
+export function finalOf(observed: ObservedMessage): FinalFacts {
   const { message, agent, capturedAtUs: atUs } = observed
   return {
     code: message.statusCode,
@@ -177,26 +187,31 @@ function finalOf(observed: ObservedMessage): FinalFacts {
   }
 }
 
-function byeOf(observed: ObservedMessage): ByeFacts {
+export function byeOf(observed: ObservedMessage): ByeFacts {
   const { message, agent, capturedAtUs: atUs } = observed
   const isRequest = message.statusCode === 0
-  const reasons: string[] = []
-  if (isRequest) putAll(reasons, message.reasons.map(cut), REASONS)
   return {
     fromTag: cut(message.fromTag),
     toTag: cut(message.toTag),
     times: isRequest ? [{ agent, atUs }] : [],
     finalTimes: message.statusCode >= 200 ? [{ agent, atUs }] : [],
-    reasons,
+    reasons: isRequest ? reasonsOf(message) : [],
   }
+}
+
+/** The Reason values of a CANCEL or BYE as a set: what one message adds must not depend on what is there. */
+export function reasonsOf(message: SipMessage): string[] {
+  const reasons: string[] = []
+  putAll(reasons, message.reasons.map(cut), REASONS)
+  return reasons
 }
 
 /** No tag holds a line feed. */
 const byeKey = (bye: ByeFacts) => `${bye.fromTag}\n${bye.toTag}`
 
-const REASONS = texts(CAPS.reasons)
-const TAGS = texts(CAPS.tags)
-const TIMES = times(CAPS.agents)
+export const REASONS = texts(CAPS.reasons)
+export const TAGS = texts(CAPS.tags)
+export const TIMES = times(CAPS.agents)
 
 const VIEWS: CappedSet<TryView> = {
   same: (a, b) => a.agent === b.agent,
@@ -205,21 +220,21 @@ const VIEWS: CappedSet<TryView> = {
   cap: CAPS.agents,
 }
 
-const FINALS: CappedSet<FinalFacts> = {
+export const FINALS: CappedSet<FinalFacts> = {
   same: (a, b) => a.code === b.code,
   mergeInto: mergeFinal,
   keyOf: (final) => String(final.code),
   cap: CAPS.finals,
 }
 
-const TRIES: CappedSet<TryFacts> = {
+export const TRIES: CappedSet<TryFacts> = {
   same: (a, b) => a.cseq === b.cseq && a.branch === b.branch,
   mergeInto: mergeTry,
   keyOf: (attempt) => `${attempt.cseq}|${attempt.branch}`,
   cap: CAPS.tries,
 }
 
-const BYES: CappedSet<ByeFacts> = {
+export const BYES: CappedSet<ByeFacts> = {
   same: (a, b) => a.fromTag === b.fromTag && a.toTag === b.toTag,
   mergeInto: mergeBye,
   keyOf: byeKey,
@@ -299,15 +314,18 @@ function mergeBye(target: ByeFacts, source: ByeFacts): boolean {
   return byes || finals || reasons
 }
 
+/** What decides which of two sightings stands first. */
+type Hashed = Pick<FinalFacts, 'atUs' | 'agent' | 'hash'>
+
 /** Smallest (time, agent, hash or ends): one and the same message wins whatever the order. */
-function comesFirst<Seen extends EndsFacts | FinalFacts>(a: Seen, b: Seen): boolean {
+export function comesFirst<Seen extends EndsFacts | Hashed>(a: Seen, b: Seen): boolean {
   if (a.atUs !== b.atUs) return a.atUs < b.atUs
   if (a.agent !== b.agent) return a.agent < b.agent
   return lastWord(a) < lastWord(b)
 }
 
 /** Some agents stamp several messages with one microsecond (metrics.md §13.3). */
-function lastWord(seen: EndsFacts | InviteFacts | FinalFacts): string {
+function lastWord(seen: EndsFacts | Hashed): string {
   if ('hash' in seen) return seen.hash
   return `${seen.agentId} ${seen.sourceAddress} ${seen.sourcePort} ${seen.destinationAddress} ${seen.destinationPort}`
 }
@@ -317,22 +335,27 @@ const byAgent = (a: { agent: string }, b: { agent: string }) => byText(a.agent, 
 
 /** The stored text: sets in one order, so that equal facts are equal texts. Sorts in place. */
 export function factsText(facts: AttemptFacts): string {
-  facts.tries.sort((a, b) => a.cseq - b.cseq || byText(a.branch, b.branch))
+  sort(facts.tries, (a, b) => a.cseq - b.cseq || byText(a.branch, b.branch))
   for (const attempt of facts.tries) {
-    attempt.views.sort(byAgent)
-    attempt.finals.sort((a, b) => a.code - b.code)
-    for (const final of attempt.finals) final.times.sort(byAgent)
-    attempt.cancelReasons.sort(byText)
-    attempt.earlyTags.sort(byText)
+    sort(attempt.views, byAgent)
+    sort(attempt.finals, (a, b) => a.code - b.code)
+    for (const final of attempt.finals) sort(final.times, byAgent)
+    sort(attempt.cancelReasons, byText)
+    sort(attempt.earlyTags, byText)
   }
-  facts.byes.sort((a, b) => byText(byeKey(a), byeKey(b)))
+  sort(facts.byes, (a, b) => byText(byeKey(a), byeKey(b)))
   for (const bye of facts.byes) {
-    bye.times.sort(byAgent)
-    bye.finalTimes.sort(byAgent)
-    bye.reasons.sort(byText)
+    sort(bye.times, byAgent)
+    sort(bye.finalTimes, byAgent)
+    sort(bye.reasons, byText)
   }
-  facts.acks.sort(byAgent)
+  sort(facts.acks, byAgent)
   return JSON.stringify(facts)
+}
+
+/** Most sets have one entry, and a call into sort() costs as much as writing it. */
+function sort<Entry>(entries: Entry[], compare: (a: Entry, b: Entry) => number): void {
+  if (entries.length > 1) entries.sort(compare)
 }
 
 export function factsFromText(text: string): AttemptFacts {

@@ -72,24 +72,7 @@ export function attemptOf(
   const rang = times.some((agent) => agent.first18x !== undefined)
 
   const gap = new Gaps()
-  const measure = {
-    pddMs: gap.ms(postDialDelay(times, isAnswered)),
-    ringDelayMs: gap.ms(deltaMs(times, invited, (agent) => agent.first180)),
-    mediaDelayMs: gap.ms(deltaMs(times, invited, (agent) => agent.firstSdp18x)),
-    firstResponseMs: gap.ms(deltaMs(times, invited, (agent) => agent.firstResponse)),
-    failDelayMs: final === undefined ? null : gap.ms(failDelay(times, final.code)),
-    authMs: authenticationMs(tries),
-    durationMs: isAnswered
-      ? gap.ms(
-          deltaMs(
-            times,
-            (agent) => agent.final,
-            (agent) => agent.bye,
-          ),
-        )
-      : null,
-    ringBeforeCancelMs: gap.ms(ringBeforeCancel(times)),
-  }
+  const pddMs = gap.ms(postDialDelay(times, isAnswered))
   const cancelled = wasCancelled(tries, times)
   const cancel = cancelOf(
     {
@@ -116,6 +99,11 @@ export function attemptOf(
     : undefined
   const deciding = tries.last.invite ?? invite
   const byeAtUs = isAnswered ? firstBye(facts) : 0
+  const leg = context.attributesOf(ends ?? endsOfKey(facts.key))
+  const numbers = invite === undefined ? NO_NUMBERS : context.numbersOf(invite)
+  const earlyTags = earlyTagsOf(tries)
+
+  // Spelled out, not spread together: this runs for every change of every attempt.
 
   return {
     attemptId,
@@ -124,7 +112,15 @@ export function attemptOf(
     addressLow: facts.key.addressLow,
     addressHigh: facts.key.addressHigh,
     state,
-    ...context.attributesOf(ends ?? endsOfKey(facts.key)),
+    party: leg.party,
+    carrier: leg.carrier,
+    customer: leg.customer,
+    site: leg.site,
+    direction: leg.direction,
+    attributionRule: leg.attributionRule,
+    sbcAddress: leg.sbcAddress,
+    farAddress: leg.farAddress,
+    farPort: leg.farPort,
     minuteS: minuteOf(firstInviteAt(tries, clock.agent) ?? ends?.atUs ?? 0),
     endMinuteS: isClosed && byeAtUs > 0 ? minuteOf(clock.bye ?? byeAtUs) : 0,
     clockAgent: clock.agent,
@@ -141,32 +137,48 @@ export function attemptOf(
     byeFinalAtUs: isAnswered ? (clock.byeFinal ?? 0) : 0,
     tries: tries.all.length,
     inviteRetransmissions: clock.retransmissions,
-    earlyDialogs: new Set(tries.all.flatMap((attempt) => attempt.earlyTags)).size,
-    ...measure,
+    earlyDialogs: earlyTags.size,
+    pddMs,
+    ringDelayMs: gap.ms(deltaMs(times, invited, (agent) => agent.first180)),
+    mediaDelayMs: gap.ms(deltaMs(times, invited, (agent) => agent.firstSdp18x)),
+    firstResponseMs: gap.ms(deltaMs(times, invited, (agent) => agent.firstResponse)),
+    failDelayMs: final === undefined ? null : gap.ms(failDelay(times, final.code)),
+    authMs: authenticationMs(tries),
+    durationMs: isAnswered
+      ? gap.ms(
+          deltaMs(
+            times,
+            (agent) => agent.final,
+            (agent) => agent.bye,
+          ),
+        )
+      : null,
+    ringBeforeCancelMs: gap.ms(ringBeforeCancel(times)),
     finalCode: final?.code ?? 0,
     finalPhrase: final?.phrase ?? '',
     q850Cause: q850 !== undefined && q850.cause > 0 ? q850.cause : 0,
     q850Location: q850?.location ?? '',
-    reasons: [...(final?.reasons ?? [])],
+    reasons: final?.reasons ?? [],
     disposition: judgement?.disposition ?? '',
     sli: judgement?.sli ?? '',
     nerNumerator: judgement?.nerNumerator ?? 0,
     nerDenominator: judgement?.nerDenominator ?? 0,
     cancelClass: isClosed ? (cancel?.class ?? '') : '',
-    cancelReason: [...tries.last.cancelReasons].sort()[0] ?? '',
+    cancelReason: least(tries.last.cancelReasons),
     rang,
     invited: invite !== undefined,
     byeFrom: byeAtUs > 0 ? byeFrom(facts, byeAtUs) : '',
     attestation: context.attestationOf(deciding?.identities ?? []),
     identities: deciding?.identities ?? [],
-    ...(invite === undefined ? NO_NUMBERS : context.numbersOf(invite)),
+    calledNumber: numbers.calledNumber,
+    dialledNumber: numbers.dialledNumber,
+    callingNumber: numbers.callingNumber,
+    fromNumber: numbers.fromNumber,
     requestUri: deciding?.requestUri ?? '',
     userAgent: invite?.userAgent ?? '',
     sdpOfferHash: deciding?.sdpHash ?? '',
     sdpAnswerHash: isAnswered ? final.sdpHash : '',
-    toTags: [...new Set([...tries.all.flatMap((attempt) => attempt.earlyTags), final?.toTag ?? ''])]
-      .filter(Boolean)
-      .sort(),
+    toTags: [...earlyTags.add(final?.toTag ?? '')].filter(Boolean).sort(),
     agents: times.map((agent) => agent.agent),
     flags: flagsOf({
       facts,
@@ -177,7 +189,7 @@ export function attemptOf(
       isClosed,
       isAnswered,
       gap,
-      pddMs: measure.pddMs,
+      pddMs,
     }),
   }
 }
@@ -302,6 +314,16 @@ function ringBeforeCancel(times: readonly AgentTimes[]): Delay {
     (agent) => agent.cancelled,
   )
 }
+
+function earlyTagsOf(tries: Tries): Set<string> {
+  const tags = new Set<string>()
+  for (const attempt of tries.all) for (const tag of attempt.earlyTags) tags.add(tag)
+  return tags
+}
+
+/** First in text order; '' of none. */
+const least = (texts: readonly string[]) =>
+  texts.reduce((found, text) => (found === '' || text < found ? text : found), '')
 
 function firstBye(facts: AttemptFacts): number {
   const stamps = facts.byes.flatMap((bye) => bye.times.map((time) => time.atUs))

@@ -5,7 +5,7 @@
  * An insert is safe to repeat: rows carry their identity, so what came twice is one row. There are no insert tokens: the
  * same token over other rows would drop those rows in silence.
  */
-import { unlink, writeFile } from 'node:fs/promises'
+import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClickHouseClient } from '@clickhouse/client'
 import { ATTEMPT_COLUMNS, type Column } from '../../schemas/call-attempts.js'
@@ -56,18 +56,26 @@ export class ClickHouseWriter {
     this.#folder = insertFolder
   }
 
-  async insert(shape: TableShape, rows: Buffer): Promise<void> {
-    if (rows.length === 0) return
+  async insert(shape: TableShape, rows: readonly Buffer[]): Promise<void> {
+    if (rows.every((chunk) => chunk.length === 0)) return
     // The name comes from a counter only: the engine can read any file, so no text from outside may reach it.
     const path = join(this.#folder, `rows-${process.pid}-${this.#files++}.rowbinary`)
-    await writeFile(path, rows, { mode: 0o600 })
     try {
+      const file = await open(path, 'w', 0o600)
+      try {
+        const sizeBytes = rows.reduce((sum, chunk) => sum + chunk.length, 0)
+        const { bytesWritten } = await file.writev([...rows])
+        if (bytesWritten < sizeBytes)
+          throw new Error(`the disk took ${bytesWritten} of ${sizeBytes} bytes: is it full?`)
+      } finally {
+        await file.close()
+      }
       await this.client.command({
         query: `INSERT INTO ${shape.table} (${shape.columns}) SELECT * FROM file({path:String}, 'RowBinary', {structure:String})`,
         query_params: { path, structure: shape.structure },
       })
     } finally {
-      await unlink(path)
+      await unlink(path).catch(() => {})
     }
   }
 

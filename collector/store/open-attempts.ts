@@ -11,25 +11,20 @@ import type { AttemptFacts } from '../../schemas/attempt-facts.js'
 import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
 import type { Kpi } from '../../schemas/kpi/kpi.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
-import type { IdentityToken } from '../../schemas/passport.js'
 import type { StoredIndex } from './stored-index.js'
 
 /** What the store needs of the fold; handed in by the role. */
 export interface Fold {
   dialogTags(observed: ObservedMessage): readonly string[] | undefined
   attemptKey(observed: ObservedMessage, fromTag: string): AttemptFacts['key']
-  factsOf(
-    observed: ObservedMessage,
-    key: AttemptFacts['key'],
-    identities: (values: readonly string[]) => IdentityToken[],
-  ): AttemptFacts
+  noFacts(key: AttemptFacts['key']): AttemptFacts
+  addMessage(facts: AttemptFacts, observed: ObservedMessage): void
   mergeFacts(target: AttemptFacts, source: AttemptFacts): void
   attemptIdOf(key: AttemptFacts['key']): string
   attemptOf(attemptId: string, facts: AttemptFacts, asOfUs: number): Attempt
   reviewAtUs(facts: AttemptFacts): number | undefined
   factsText(facts: AttemptFacts): string
   factsFromText(text: string): AttemptFacts
-  identities(values: readonly string[]): IdentityToken[]
 }
 
 /** Where and as what the attempt's row was written last. */
@@ -41,8 +36,8 @@ export interface StoredPlace {
 
 export interface OpenAttempt {
   id: string
-  text: string
-  /** While messages are being merged. Between flushes `factsText` stands in: one string is little for the heap to carry. */
+  key: AttemptFacts['key']
+  /** While more is to be expected. Later `factsText` stands in: one string is little for the heap to carry. */
   facts: AttemptFacts | undefined
   factsText: string
   /** An INVITE without To-tag was seen: it is an attempt, no fragment. */
@@ -68,14 +63,15 @@ export interface OpenAttempt {
 }
 
 /** A closed attempt stays this long, for stragglers: retransmissions, the ACK, a second agent's view. */
-const LINGER_US = 10_000_000
+const LINGER_US = 2_000_000
 const INDEX_SLACK_US = 3_600_000_000
 
 export class OpenAttempts {
   readonly #fold: Fold
   readonly #index: StoredIndex
   readonly #entriesMax: number
-  readonly #entries = new Map<string, OpenAttempt>()
+  readonly #entries = new Set<OpenAttempt>()
+  readonly #byDialog = new Map<string, OpenAttempt[]>()
   #dirty: OpenAttempt[] = []
 
   constructor(fold: Fold, index: StoredIndex, entriesMax = 100_000) {
@@ -102,64 +98,83 @@ export class OpenAttempts {
     }
     // The callee's BYE bears the tags the other way round: it goes to the attempt whose INVITE is known, or to both
     // candidates, one of which stays a fragment. Less than an INVITE proves nothing: a re-INVITE may be the callee's.
-    const known = tags.filter((tag) => this.#isKnownAttempt(observed, tag))
+    let known = tags.filter((tag) => this.#find(observed, tag)?.hasInvite)
+    if (known.length === 0) known = tags.filter((tag) => this.#isStoredAttempt(observed, tag))
     for (const tag of known.length > 0 ? known : tags) this.#merge(observed, tag, asOfUs)
   }
 
-  #isKnownAttempt(observed: ObservedMessage, fromTag: string): boolean {
-    const key = this.#fold.attemptKey(observed, fromTag)
-    if (this.#entries.get(keyText(key))?.hasInvite) return true
-    const place = this.#index.get(this.#fold.attemptIdOf(key))
+  #isStoredAttempt(observed: ObservedMessage, fromTag: string): boolean {
+    const place = this.#index.get(this.#fold.attemptIdOf(this.#fold.attemptKey(observed, fromTag)))
     return place !== undefined && !place.lacksInvite
   }
 
+  #find(observed: ObservedMessage, fromTag: string): OpenAttempt | undefined {
+    const { sourceAddress: a, destinationAddress: b } = observed
+    return this.#byDialog
+      .get(dialogName(observed.message.callId, fromTag))
+      ?.find(({ key }) =>
+        key.addressLow === a ? key.addressHigh === b : key.addressLow === b && key.addressHigh === a,
+      )
+  }
+
   #merge(observed: ObservedMessage, fromTag: string, asOfUs: number): void {
-    const key = this.#fold.attemptKey(observed, fromTag)
-    const facts = this.#fold.factsOf(observed, key, this.#fold.identities)
-    const text = keyText(key)
-    let entry = this.#entries.get(text)
-    if (entry === undefined) {
-      const id = this.#fold.attemptIdOf(key)
-      // Parts of `text`, which is kept anyway; those of the message would keep all of it.
-      const [addressLow = '', addressHigh = '', tag = '', callId = ''] = text.split('\n')
-      facts.key = { addressLow, addressHigh, fromTag: tag, callId }
-      entry = {
-        id,
-        text,
-        facts,
-        factsText: '',
-        hasInvite: false,
-        stored: undefined,
-        alsoStored: [],
-        startMeasures: 0,
-        endMeasures: 0,
-        unreadMinuteS: this.#unreadMinute(id, observed, facts),
-        dirty: false,
-        reviewAtUs: undefined,
-        touchedAtUs: asOfUs,
-        state: '',
-        hasEnd: false,
-      }
-      this.#entries.set(text, entry)
-    } else {
-      this.#fold.mergeFacts(this.factsOf(entry), facts)
-    }
-    if (observed.message.method === 'INVITE' && observed.message.toTag === '') entry.hasInvite = true
+    const entry = this.#find(observed, fromTag) ?? this.#newEntry(observed, fromTag)
+    this.#fold.addMessage(this.factsOf(entry), observed)
+    if (isInitialInvite(observed)) entry.hasInvite = true
     entry.touchedAtUs = asOfUs
     this.#markDirty(entry)
+  }
+
+  #newEntry(observed: ObservedMessage, fromTag: string): OpenAttempt {
+    const key = this.#fold.attemptKey(observed, fromTag)
+    const id = this.#fold.attemptIdOf(key)
+    const entry: OpenAttempt = {
+      id,
+      key,
+      facts: this.#fold.noFacts(key),
+      factsText: '',
+      hasInvite: false,
+      stored: undefined,
+      alsoStored: [],
+      startMeasures: 0,
+      endMeasures: 0,
+      unreadMinuteS: this.#unreadMinute(id, observed),
+      dirty: false,
+      reviewAtUs: undefined,
+      touchedAtUs: 0,
+      state: '',
+      hasEnd: false,
+    }
+    this.#keep(entry)
+    return entry
+  }
+
+  #keep(entry: OpenAttempt): void {
+    this.#entries.add(entry)
+    const name = dialogName(entry.key.callId, entry.key.fromTag)
+    const legs = this.#byDialog.get(name)
+    if (legs === undefined) this.#byDialog.set(name, [entry])
+    else legs.push(entry)
+  }
+
+  #letGo(entry: OpenAttempt): void {
+    this.#entries.delete(entry)
+    const name = dialogName(entry.key.callId, entry.key.fromTag)
+    const legs = this.#byDialog.get(name)?.filter((other) => other !== entry) ?? []
+    if (legs.length === 0) this.#byDialog.delete(name)
+    else this.#byDialog.set(name, legs)
   }
 
   /**
    * Whether a row may have to be read back. What began after the index's horizon is stored exactly if the index says so;
    * before it, and for a message of a dialog that may have begun before it, the store must be asked.
    */
-  #unreadMinute(id: string, observed: ObservedMessage, facts: AttemptFacts): number | undefined {
+  #unreadMinute(id: string, observed: ObservedMessage): number | undefined {
     const place = this.#index.get(id)
     if (place !== undefined) return place.minuteS
     if (this.#index.horizonS === 0) return undefined
     const mayBeOld = observed.capturedAtUs - INDEX_SLACK_US < this.#index.horizonS * 1_000_000
-    const hasInvite = facts.tries.some((attempt) => attempt.invite !== undefined)
-    return mayBeOld || !hasInvite ? 0 : undefined
+    return mayBeOld || !isInitialInvite(observed) ? 0 : undefined
   }
 
   /** The facts of an entry, to be merged into. */
@@ -176,11 +191,9 @@ export class OpenAttempts {
 
   /** An open attempt read back at the start. */
   restore(id: string, facts: AttemptFacts, stored: StoredPlace, asOfUs: number): void {
-    const text = keyText(facts.key)
-    if (this.#entries.has(text)) return
-    this.#entries.set(text, {
+    this.#keep({
       id,
-      text,
+      key: facts.key,
       facts,
       factsText: '',
       hasInvite: facts.tries.some((attempt) => attempt.invite !== undefined),
@@ -199,7 +212,7 @@ export class OpenAttempts {
 
   /** Everything that changed or whose time has come; they are no longer dirty. */
   takeDirty(asOfUs: number): OpenAttempt[] {
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries) {
       if (!entry.dirty && entry.reviewAtUs !== undefined && entry.reviewAtUs <= asOfUs) this.#markDirty(entry)
     }
     const taken = this.#dirty
@@ -211,6 +224,8 @@ export class OpenAttempts {
   /** Tells that the row of these facts is encoded: the entry keeps their text, and when to look at it again. */
   encoded(entry: OpenAttempt, attempt: Attempt, factsText: string): void {
     entry.reviewAtUs = attempt.state === 'open' ? this.#fold.reviewAtUs(this.factsOf(entry)) : undefined
+    // An attempt that rings hears more in a moment: its facts stay as they are.
+    if (attempt.state === 'open') return
     entry.factsText = factsText
     entry.facts = undefined
   }
@@ -234,23 +249,25 @@ export class OpenAttempts {
     const stale: number[] = []
     if (entry.stored === undefined && attempt.state === 'fragment') return stale
     if (entry.startMeasures !== measures.start) stale.push(attempt.minuteS, entry.stored?.minuteS ?? 0)
-    if (entry.endMeasures !== measures.end) stale.push(attempt.endMinuteS, entry.stored?.endMinuteS ?? 0)
+    // Read back, its measures are not known: an end that it had may be gone.
+    const endIsGone = measures.end === 0 && (entry.stored?.endMinuteS ?? 0) > 0
+    if (entry.endMeasures !== measures.end || endIsGone)
+      stale.push(attempt.endMinuteS, entry.stored?.endMinuteS ?? 0)
     for (const place of entry.alsoStored) stale.push(place.minuteS, place.endMinuteS)
     return stale.filter((minuteS) => minuteS > 0)
   }
 
   /** Lets go of what is finished, and of the longest untouched when there are too many. */
   evict(asOfUs: number): void {
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries) {
       if (entry.dirty || entry.stored === undefined || entry.state === 'open') continue
       if (entry.state === 'closed' && !entry.hasEnd) continue
-      if (entry.touchedAtUs + LINGER_US <= asOfUs) this.#entries.delete(entry.text)
+      if (entry.touchedAtUs + LINGER_US <= asOfUs) this.#letGo(entry)
     }
     // Calls that are up are the oldest entries of the map: they are read back when their BYE comes.
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries) {
       if (this.#entries.size <= this.#entriesMax) break
-      if (!entry.dirty && entry.stored !== undefined && entry.state !== 'open')
-        this.#entries.delete(entry.text)
+      if (!entry.dirty && entry.stored !== undefined && entry.state !== 'open') this.#letGo(entry)
     }
   }
 }
@@ -266,8 +283,11 @@ export const measuresOf = (attempt: Attempt): Measures => ({
   end: endMeasures(attempt),
 })
 
-function keyText(key: AttemptFacts['key']): string {
-  return `${key.addressLow}\n${key.addressHigh}\n${key.fromTag}\n${key.callId}`
+/** What the wire can choose freely; the legs of one dialog are few, because addresses come from agents. */
+const dialogName = (callId: string, fromTag: string) => `${fromTag}\n${callId}`
+
+function isInitialInvite({ message }: ObservedMessage): boolean {
+  return message.method === 'INVITE' && message.toTag === ''
 }
 
 const groupOf = (attempt: Attempt) =>

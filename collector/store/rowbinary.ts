@@ -32,37 +32,53 @@ const WRITE: Record<ColumnType, Write> = {
   'Array(String)': (w, value) => w.texts(value as readonly string[]),
 }
 
-const INITIAL_BYTES = 1 << 20
+const CHUNK_BYTES = 1 << 20
+const FREE_CHUNKS_MAX = 96
+const freeChunks: Buffer[] = []
 /** Below 0x80, so that the length is one byte. */
 const SHORT_TEXT_CHARS = 40
 
-export function encodeRows<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Buffer {
+export function encodeRows<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Buffer[] {
   const writer = new RowBinaryWriter()
   for (const row of rows) writer.row(columns, row)
-  return writer.encoded
+  return writer.take()
 }
 
+/**
+ * Rows as a list of chunks. Chunks are used again: a buffer that grows by doubling, and is new at every flush, leaves
+ * hundreds of megabytes behind for the collector of garbage.
+ */
 export class RowBinaryWriter {
-  #buffer = Buffer.allocUnsafe(INITIAL_BYTES)
+  #full: Buffer[] = []
+  #buffer: Buffer
   #length = 0
+  #fullBytes = 0
   rows = 0
 
-  /** The bytes so far; valid until the next write. */
-  get encoded(): Buffer {
-    return this.#buffer.subarray(0, this.#length)
+  constructor() {
+    this.#buffer = freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
   }
 
-  /** Hands over the bytes and begins anew, with as much room as was needed. */
-  take(): Buffer {
-    const taken = this.encoded
-    this.#buffer = Buffer.allocUnsafe(Math.max(INITIAL_BYTES, this.#length))
+  get sizeBytes(): number {
+    return this.#fullBytes + this.#length
+  }
+
+  /** Hands over the bytes and begins anew. Give them back with `release` when they are written. */
+  take(): Buffer[] {
+    const taken = [...this.#full, this.#buffer.subarray(0, this.#length)]
+    this.#full = []
+    this.#fullBytes = 0
+    this.#buffer = freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
     this.#length = 0
     this.rows = 0
     return taken
   }
 
-  get sizeBytes(): number {
-    return this.#length
+  static release(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) {
+      if (freeChunks.length >= FREE_CHUNKS_MAX) return
+      if (chunk.buffer.byteLength === CHUNK_BYTES) freeChunks.push(Buffer.from(chunk.buffer))
+    }
   }
 
   row<Row>(columns: readonly Column<Row>[], row: Row): void {
@@ -154,10 +170,13 @@ export class RowBinaryWriter {
   }
 
   #reserve(sizeBytes: number): void {
-    const needed = this.#length + sizeBytes
-    if (needed <= this.#buffer.length) return
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
-    this.#buffer.copy(grown, 0, 0, this.#length)
-    this.#buffer = grown
+    if (this.#length + sizeBytes <= this.#buffer.length) return
+    this.#full.push(this.#buffer.subarray(0, this.#length))
+    this.#fullBytes += this.#length
+    const isLarge = sizeBytes > CHUNK_BYTES
+    this.#buffer = isLarge
+      ? Buffer.allocUnsafeSlow(sizeBytes)
+      : (freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES))
+    this.#length = 0
   }
 }

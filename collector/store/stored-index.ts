@@ -46,7 +46,7 @@ export class StoredIndex {
       this.#low[place] = low
       this.#size++
     }
-    this.#value[place] = valueOf(minuteS, lacksInvite)
+    this.#value[place] = valueFor(minuteS, lacksInvite)
     if (this.#size > this.#sizeMax) this.#forgetOlderHalf()
     else if (this.#size > this.#places * LOAD_MAX) this.#rebuild(this.#places * 2, 0)
   }
@@ -86,7 +86,7 @@ export class StoredIndex {
   }
 }
 
-const valueOf = (minuteS: number, lacksInvite: boolean) => (minuteS / 60) * 2 + (lacksInvite ? 1 : 0)
+const valueFor = (minuteS: number, lacksInvite: boolean) => (minuteS / 60) * 2 + (lacksInvite ? 1 : 0)
 
 function halves(attemptId: string): [number, number] {
   return [Number.parseInt(attemptId.slice(0, 8), 16), Number.parseInt(attemptId.slice(8, 16), 16)]
