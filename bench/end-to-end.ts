@@ -167,4 +167,3 @@ function watchRss(pid: number) {
     },
   }
 }
-

@@ -36,7 +36,7 @@ import {
   OpenAttempts,
 } from './store/open-attempts.js'
 import { REFUSED_COLUMNS, RefusedSamples } from './store/refused.js'
-import { restoreOpenAttempts, restoreIndex } from './store/restore.js'
+import { restoreIndex, restoreOpenAttempts } from './store/restore.js'
 import { encodeRows, RowBinaryWriter } from './store/rowbinary.js'
 import { StoredIndex } from './store/stored-index.js'
 

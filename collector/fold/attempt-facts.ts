@@ -18,8 +18,8 @@ import type {
   TryFacts,
   TryView,
 } from '../../schemas/attempt-facts.js'
-import type { IdentityToken } from '../../schemas/passport.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
+import type { IdentityToken } from '../../schemas/passport.js'
 import type { SipMessage } from '../../schemas/sip-message.js'
 import { detached } from '../../sip/sip-message.js'
 import { type CappedSet, earlier, later, mergeStamps, putAll, texts, times } from './merge.js'

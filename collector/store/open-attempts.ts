@@ -8,8 +8,8 @@
  */
 import type { Attempt } from '../../schemas/attempt.js'
 import type { AttemptFacts } from '../../schemas/attempt-facts.js'
-import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
 import type { Kpi } from '../../schemas/kpi/kpi.js'
+import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
 import type { StoredIndex } from './stored-index.js'
 

@@ -8,7 +8,15 @@ import type { KpiAnswer } from '../../api/kpi/answer.js'
 import { SeededRandom } from '../../bin/demo/seeded-random.js'
 import { sendUdp } from '../../bin/demo/send.js'
 import { CollectorProcess, TRUNKSCOPE } from '../support/collector-process.js'
-import { CAPTURE, CAPTURE_CONFIG, captureFrames, expectTruth, kpiPath, movedTo, truth } from '../support/real-capture.js'
+import {
+  CAPTURE,
+  CAPTURE_CONFIG,
+  captureFrames,
+  expectTruth,
+  kpiPath,
+  movedTo,
+  truth,
+} from '../support/real-capture.js'
 
 let folder: string
 beforeEach(() => {
@@ -61,7 +69,9 @@ function shuffled(frames: readonly Buffer[], random: SeededRandom): Buffer[] {
 }
 
 /** Feeds a fresh collector, stops it, and asks the next one for the truth. */
-async function liveTruth(feed: (collector: CollectorProcess, frames: readonly Buffer[]) => Promise<number>): Promise<void> {
+async function liveTruth(
+  feed: (collector: CollectorProcess, frames: readonly Buffer[]) => Promise<number>,
+): Promise<void> {
   const { frames, firstS, lastS } = recent()
   const collector = await CollectorProcess.start({ dataDir: folder, config: CAPTURE_CONFIG })
   const sent = await feed(collector, frames)
@@ -77,7 +87,14 @@ describe(`the real capture (seed ${seed})`, () => {
   test('replay › prints exactly its truth, and again after a second replay into the same folder', () => {
     for (const _ of [1, 2]) {
       const text = execFileSync(process.execPath, [
-        TRUNKSCOPE, 'replay', CAPTURE, '--config', CAPTURE_CONFIG, '--data', folder, '--json',
+        TRUNKSCOPE,
+        'replay',
+        CAPTURE,
+        '--config',
+        CAPTURE_CONFIG,
+        '--data',
+        folder,
+        '--json',
       ])
       expectTruth(JSON.parse(text.toString()) as KpiAnswer)
     }
@@ -86,7 +103,8 @@ describe(`the real capture (seed ${seed})`, () => {
   test('over UDP gives its truth', async () => {
     await liveTruth(async (collector, frames) => {
       const timed = frames.map((bytes) => ({ atUs: 0, bytes }))
-      return (await sendUdp(timed, { host: '127.0.0.1', port: collector.hepUdpPort })).frames
+      return (await sendUdp(timed, { transport: 'udp', host: '127.0.0.1', port: collector.hepUdpPort }))
+        .frames
     })
   }, 60_000)
 
@@ -111,7 +129,10 @@ describe(`the real capture (seed ${seed})`, () => {
     const { frames, firstS, lastS } = recent()
     for (let round = 0; round < 8; round++) {
       const victim = await CollectorProcess.start({ dataDir: folder, config: CAPTURE_CONFIG })
-      const sending = overTcp(victim.hepTcpPort, slicesOf(Buffer.concat(shuffled(frames, random)), random)).catch(() => {})
+      const sending = overTcp(
+        victim.hepTcpPort,
+        slicesOf(Buffer.concat(shuffled(frames, random)), random),
+      ).catch(() => {})
       // The moment of the kill is the point of the test: anywhere in capture, fold, flush or recomputation.
       await new Promise((resolve) => setTimeout(resolve, random.fraction() * 1_500))
       await victim.kill()
@@ -137,9 +158,14 @@ describe(`the real capture (seed ${seed})`, () => {
     await collector.accepted(frames.length)
     await collector.settled()
     const span = `from=${firstS - 60}&to=${lastS + 60}&limit=500`
-    const found = await collector.json<{ attempts: Record<string, unknown>[] }>(`/v1/attempts?carrier=bravo&${span}`)
+    const found = await collector.json<{ attempts: Record<string, unknown>[] }>(
+      `/v1/attempts?carrier=bravo&${span}`,
+    )
     const behind183 = found.attempts.filter(
-      (attempt) => attempt.disposition === 'ANSWERED' && attempt.media_delay_ms !== null && attempt.ring_delay_ms === null,
+      (attempt) =>
+        attempt.disposition === 'ANSWERED' &&
+        attempt.media_delay_ms !== null &&
+        attempt.ring_delay_ms === null,
     )
     expect(found.attempts).toHaveLength(truth().bravo.attempts)
     expect(behind183).toHaveLength(truth().bravo.answered_behind_183_sdp!)

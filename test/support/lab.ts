@@ -33,7 +33,10 @@ export class Lab {
   }
 
   async start(hepPort: number): Promise<void> {
-    const config = readFileSync(join(LAB, 'kamailio.cfg'), 'utf8').replace('127.0.0.1:9060', `127.0.0.1:${hepPort}`)
+    const config = readFileSync(join(LAB, 'kamailio.cfg'), 'utf8').replace(
+      '127.0.0.1:9060',
+      `127.0.0.1:${hepPort}`,
+    )
     writeFileSync(join(this.#folder, 'kamailio.cfg'), config)
     // The first makes key and certificate; the others find them.
     this.#numbers({ carrier: '101', answerer: 'answer', caller: 'call', calls: 1, attestation: 'A' })
@@ -42,7 +45,15 @@ export class Lab {
       for (const [name, suffix] of Object.entries(ANSWERERS)) {
         const media = 20_000 + carrier * 1_000 + Number(suffix) * 10
         this.#spawn('sipp', [
-          '-sf', join(LAB, `uas_${name}.xml`), '-i', `127.0.${carrier}.1`, '-p', `6${suffix}`, '-mp', String(media), '-nostdin',
+          '-sf',
+          join(LAB, `uas_${name}.xml`),
+          '-i',
+          `127.0.${carrier}.1`,
+          '-p',
+          `6${suffix}`,
+          '-mp',
+          String(media),
+          '-nostdin',
         ])
       }
     }
@@ -54,21 +65,42 @@ export class Lab {
     const port = this.#callerPort
     this.#callerPort += 100
     const caller = this.#spawn('sipp', [
-      '-sf', join(LAB, `uac_${set.caller}.xml`), '-inf', this.#numbers(set), '-i', '127.0.0.20', '-p', String(port),
-      '-mp', String(port + 20_000), '127.0.0.10:5060', '-m', String(set.calls), '-r', '8', '-l', '50', '-nostdin',
+      '-sf',
+      join(LAB, `uac_${set.caller}.xml`),
+      '-inf',
+      this.#numbers(set),
+      '-i',
+      '127.0.0.20',
+      '-p',
+      String(port),
+      '-mp',
+      String(port + 20_000),
+      '127.0.0.10:5060',
+      '-m',
+      String(set.calls),
+      '-r',
+      '8',
+      '-l',
+      '50',
+      '-nostdin',
     ])
     const [code] = await once(caller, 'exit')
     // Kamailio relays the 503 as 500, which that caller counts as a failed call: 1 is right for it.
-    if (code !== (set.caller === 'fault' ? 1 : 0)) throw new Error(`sipp ${set.carrier} ${set.caller} ended with ${code}`)
+    if (code !== (set.caller === 'fault' ? 1 : 0))
+      throw new Error(`sipp ${set.carrier} ${set.caller} ended with ${code}`)
   }
 
   #numbers(set: CallSet): string {
     const file = join(this.#folder, `in_${set.carrier}_${set.answerer}.csv`)
     const { carrier, answerer, attestation, calls } = set
-    execFileSync(process.execPath, [join(LAB, 'mkcsv.mjs'), carrier, ANSWERERS[answerer], attestation, String(calls), file], {
-      cwd: this.#folder,
-      stdio: 'ignore',
-    })
+    execFileSync(
+      process.execPath,
+      [join(LAB, 'mkcsv.mjs'), carrier, ANSWERERS[answerer], attestation, String(calls), file],
+      {
+        cwd: this.#folder,
+        stdio: 'ignore',
+      },
+    )
     return file
   }
 
@@ -104,7 +136,10 @@ async function answersOptions(host: string, port: number): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       const answer = once(socket, 'message').then(() => true)
       socket.send(options(attempt), port, host)
-      const isUp = await Promise.race([answer, new Promise<false>((resolve) => setTimeout(() => resolve(false), 200))])
+      const isUp = await Promise.race([
+        answer,
+        new Promise<false>((resolve) => setTimeout(() => resolve(false), 200)),
+      ])
       if (isUp) return
       if (attempt === 50) throw new Error('Kamailio did not answer within 10 s')
     }

@@ -1,0 +1,139 @@
+/**
+ * The stored messages of an attempt, in their true order.
+ *
+ * Takes    the attempt: its leg and Call-ID find the messages, its From tag tells those of another attempt apart.
+ * Returns  messages by capture time; where two have the same microsecond, by CSeq and then as SIP has them: INVITE, 1xx,
+ *          final, ACK (metrics.md §13.3). Two agents' clocks are not reconciled: `agents` says that there is more than one.
+ */
+import { isUtf8 } from 'node:buffer'
+import { z } from 'zod'
+import { HEP_FLAG } from '../../schemas/hep-frame.js'
+import type { SipMessage } from '../../schemas/sip-message.js'
+import { readableText, readSip } from '../../sip/sip-message.js'
+import type { Readers } from '../readers.js'
+import { isoUsOf } from '../time-span.js'
+import type { AttemptJson } from './attempt-json.js'
+
+/** A hostile peer may send endless messages under one Call-ID. */
+const MESSAGES_MAX = 2_000
+
+export const sipMessage = z
+  .object({
+    captured_at: z.string(),
+    captured_at_us: z.number(),
+    offset_ms: z.number().describe('After the first message.'),
+    received_at: z.string(),
+    agent: z.string(),
+    transport: z.string().describe('How the HEP frame came.'),
+    ip_protocol: z.number().describe('Of the SIP message: 17 UDP, 6 TCP; 0 not told.'),
+    source: z.object({ address: z.string(), port: z.number() }),
+    destination: z.object({ address: z.string(), port: z.number() }),
+    method: z.string(),
+    status_code: z.number(),
+    cseq_number: z.number(),
+    cseq_method: z.string(),
+    start_line: z.string(),
+    parse_error: z.string(),
+    truncated: z.boolean(),
+    frame_flags: z.array(z.string()),
+    raw: z.string().describe('As it arrived, redacted; UTF-8 where it is, else one char a byte.'),
+  })
+  .meta({ title: 'SIP message' })
+
+export type MessageJson = z.output<typeof sipMessage>
+
+interface MessageRow {
+  captured_at_us: string
+  received_at_us: string
+  agent: string
+  transport: string
+  ip_protocol: number
+  source_address: string
+  source_port: number
+  destination_address: string
+  destination_port: number
+  method: string
+  status_code: number
+  cseq_number: string
+  parse_error: string
+  frame_flags: number
+  truncated: boolean
+  raw_base64: string
+}
+
+export async function messagesOf(
+  readers: Readers,
+  attempt: AttemptJson,
+): Promise<{ messages: MessageJson[]; isCut: boolean }> {
+  const rows = await readers.select<MessageRow>(
+    `SELECT toUnixTimestamp64Micro(captured_at) AS captured_at_us, toUnixTimestamp64Micro(received_at) AS received_at_us,
+       agent, transport, ip_protocol, source_address, source_port, destination_address,
+       destination_port, method, status_code, cseq_number, parse_error, frame_flags, truncated,
+       base64Encode(raw) AS raw_base64
+     FROM sip_messages FINAL
+     WHERE call_id = {call_id:String} AND (source_address IN {leg:Array(String)} OR source_address = '')
+       AND (destination_address IN {leg:Array(String)} OR destination_address = '')
+     ORDER BY captured_at, row_id LIMIT {limit:UInt32}`,
+    {
+      // The column holds this much of it (schemas/sip-messages.ts).
+      call_id: attempt.call_id.slice(0, 512),
+      leg: [attempt.address_low, attempt.address_high],
+      limit: MESSAGES_MAX + 1,
+    },
+  )
+  const isCut = rows.length > MESSAGES_MAX
+  if (isCut) rows.length = MESSAGES_MAX
+  const read = rows
+    .map((row) => {
+      const bytes = Buffer.from(row.raw_base64, 'base64')
+      return { row, bytes, sip: readSip(bytes) }
+    })
+    .filter(({ sip }) => belongs(sip, attempt.from_tag))
+  read.sort(
+    (a, b) =>
+      Number(a.row.captured_at_us) - Number(b.row.captured_at_us) ||
+      a.sip.cseqNumber - b.sip.cseqNumber ||
+      rankOf(a.sip) - rankOf(b.sip),
+  )
+  const firstUs = Number(read[0]?.row.captured_at_us ?? 0)
+  return { messages: read.map(({ row, bytes, sip }) => messageJsonOf(row, bytes, sip, firstUs)), isCut }
+}
+
+/** A request of the callee carries the caller's tag in To. What cannot be read is shown rather than hidden. */
+function belongs(sip: SipMessage, fromTag: string): boolean {
+  if (sip.parseError !== '' || (sip.fromTag === '' && sip.toTag === '')) return true
+  return sip.fromTag === fromTag || sip.toTag === fromTag
+}
+
+function rankOf(sip: SipMessage): number {
+  if (sip.statusCode === 0) return { INVITE: 0, CANCEL: 1, ACK: 5 }[sip.method] ?? 0
+  return sip.statusCode < 200 ? 2 + sip.statusCode / 1_000 : 4
+}
+
+function messageJsonOf(row: MessageRow, bytes: Buffer, sip: SipMessage, firstUs: number): MessageJson {
+  const raw = isUtf8(bytes) ? bytes.toString('utf8') : bytes.toString('latin1')
+  const capturedAtUs = Number(row.captured_at_us)
+  const lineEnd = raw.search(/[\r\n]/)
+  return {
+    captured_at: isoUsOf(capturedAtUs),
+    captured_at_us: capturedAtUs,
+    offset_ms: (capturedAtUs - firstUs) / 1_000,
+    received_at: isoUsOf(Number(row.received_at_us)),
+    agent: row.agent,
+    transport: row.transport,
+    ip_protocol: row.ip_protocol,
+    source: { address: row.source_address, port: row.source_port },
+    destination: { address: row.destination_address, port: row.destination_port },
+    method: row.method,
+    status_code: row.status_code,
+    cseq_number: Number(row.cseq_number),
+    cseq_method: readableText(sip.cseqMethod),
+    start_line: (lineEnd < 0 ? raw : raw.slice(0, lineEnd)).slice(0, 512),
+    parse_error: row.parse_error,
+    truncated: row.truncated,
+    frame_flags: Object.entries(HEP_FLAG)
+      .filter(([, bit]) => (row.frame_flags & bit) !== 0)
+      .map(([name]) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)),
+    raw,
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Reads what a KPI question needs: rollups of whole minutes in milliseconds, or with `exact` the attempts themselves,
+ * through the same catalog. One statement a question; with `exact` and a step two, because quantiles do not add up.
+ *
+ * Takes    a checked `KpiQuery`.
+ * Returns  groups of sums, with one entry a step where one was asked for. Only carriers' legs and unknown ones count:
+ *          a customer's leg and one between SBCs of ours say nothing about a carrier.
+ */
+import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { QUANTILE_KPIS } from '../../schemas/kpi-catalog.js'
+import { attemptMeasures, ROLLUP_COLUMNS, type RollupColumn } from '../../schemas/kpi-rollup.js'
+import { ApiError, didYouMean, nearestNames } from '../errors.js'
+import type { Readers } from '../readers.js'
+import { shown } from '../time-span.js'
+import { DIMENSIONS, type Dimension, isWholeMinutes, type KpiQuery, stepStartsOf } from './query.js'
+import { addSums, emptySums, isEmpty, type Sums, sumsOfRow } from './sums.js'
+
+export interface KpiGroup {
+  by: Partial<Record<Dimension, string>>
+  total: Sums
+  /** One entry a step, empty ones included; undefined without a step. */
+  steps: Sums[] | undefined
+}
+
+/** Entries of all series together, times the KPIs of each: bounds an answer's size. */
+const VALUES_MAX = 200_000
+
+const PARTIES = "party IN ('carrier', 'unknown')"
+
+export async function readKpiGroups(
+  readers: Readers,
+  config: TrunkscopeConfig,
+  query: KpiQuery,
+): Promise<KpiGroup[]> {
+  await checkKnown(readers, query, config)
+  const starts = query.stepS === null ? undefined : stepStartsOf({ ...query, stepS: query.stepS })
+  const groups = new Map<string, KpiGroup>()
+  const groupOf = (by: KpiGroup['by']) => {
+    const key = query.groupBy.map((dimension) => by[dimension]).join('\n')
+    let group = groups.get(key)
+    if (group === undefined) {
+      group = { by, total: emptySums(), steps: starts?.map(emptySums) }
+      groups.set(key, group)
+      checkSize(groups.size, starts?.length ?? 0, query)
+    }
+    return group
+  }
+
+  const columns = columnsFor(query)
+  for (const row of await readers.select<Row>(...statementOf(query, columns, query.stepS !== null))) {
+    const group = groupOf(byOf(row, query.groupBy))
+    const sums = sumsOfRow(row, columns)
+    if (group.steps === undefined) {
+      group.total = sums
+      continue
+    }
+    addSums(group.total, sums)
+    group.steps[Number(row.bucket)] = sums
+  }
+  if (query.exact && query.stepS !== null) {
+    for (const row of await readers.select<Row>(...statementOf(query, columns, false))) {
+      groupOf(byOf(row, query.groupBy)).total = sumsOfRow(row, columns)
+    }
+  }
+  for (const [key, group] of groups) if (query.groupBy.length > 0 && isEmpty(group.total)) groups.delete(key)
+  // A carrier that is silent is news: it is shown, with "no traffic" where its numbers would stand.
+  if (query.groupBy.length === 1 && query.groupBy[0] === 'carrier') {
+    for (const { id } of config.carriers) {
+      if (query.where.carrier.length === 0 || query.where.carrier.includes(id)) groupOf({ carrier: id })
+    }
+  }
+  if (query.groupBy.length === 0) groupOf({})
+  return [...groups.values()].sort(orderOf(query.groupBy, config))
+}
+
+type Row = Record<string, unknown>
+
+function byOf(row: Row, groupBy: readonly Dimension[]): KpiGroup['by'] {
+  return Object.fromEntries(groupBy.map((dimension) => [dimension, String(row[dimension]) || 'unknown']))
+}
+
+/** A site that nothing tells is stored as ''. */
+function storedNames(dimension: Dimension, names: readonly string[]): readonly string[] {
+  return dimension === 'site' ? names.map((name) => (name === 'unknown' ? '' : name)) : names
+}
+
+/** The columns that every answer shows, and those of the KPIs asked for: the others cost most of the time. */
+function columnsFor(query: KpiQuery): RollupColumn[] {
+  const prefixes = query.kpis.map(({ kpi }) => (kpi.kind === 'quantile' ? `${kpi.histogram}_` : `${kpi.id}_`))
+  return ROLLUP_COLUMNS.filter(({ name }) => {
+    if (!/_(numerator|denominator|excluded|count|sum_ms|histogram)$/.test(name)) return true
+    return name !== 'pdd_sum_ms' && prefixes.some((prefix) => name.startsWith(prefix))
+  })
+}
+
+function statementOf(
+  query: KpiQuery,
+  columns: readonly RollupColumn[],
+  withSteps: boolean,
+): [sql: string, parameters: Row] {
+  const filtered = DIMENSIONS.filter((dimension) => query.where[dimension].length > 0)
+  const conditions = [
+    PARTIES,
+    ...filtered.map((dimension) => `${dimension} IN {${dimension}:Array(String)}`),
+  ].join(' AND ')
+  const minute = query.exact ? 'counted_minute' : 'minute'
+  const bucket = `intDiv(toUInt32(${minute}) - {from_s:UInt32}, {step_s:UInt32}) AS bucket`
+  const keys = [...query.groupBy, ...(withSteps ? ['bucket'] : [])]
+  const selected = [...query.groupBy, ...(withSteps ? [bucket] : [])]
+  const sums = columns.map((column) => `${query.exact ? column.aggregate : column.sum} AS sum_${column.name}`)
+  const sql = `
+SELECT ${[...selected, ...sums, ...(query.exact ? exactQuantiles(query) : [])].join(',\n  ')}
+FROM ${query.exact ? `(${attemptMeasures(within(query, 'minute', conditions), within(query, 'end_minute', conditions), query.groupBy)}\n)` : 'kpi_minute FINAL'}
+${query.exact ? '' : `WHERE ${within(query, 'minute', conditions)}`}
+${keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`}`
+  return [
+    sql,
+    {
+      from_s: Math.floor(query.fromUs / 1e6),
+      to_s: Math.ceil(query.toUs / 1e6),
+      ...(withSteps ? { step_s: query.stepS } : {}),
+      ...(query.exact && !isWholeMinutes(query)
+        ? { from_us: query.fromUs, to_us: query.toUs, from_minute_s: Math.floor(query.fromUs / 6e7) * 60 }
+        : {}),
+      ...Object.fromEntries(
+        filtered.map((dimension) => [dimension, storedNames(dimension, query.where[dimension])]),
+      ),
+    },
+  ]
+}
+
+/** When the INVITE came and when the call ended, to the microsecond, where a minute is not fine enough. */
+const MOMENT_US = {
+  minute: 'if(invited_at_us > 0, invited_at_us, toUInt64(toUInt32(minute)) * 1000000)',
+  end_minute: 'bye_at_us',
+} as const
+
+function within(query: KpiQuery, column: 'minute' | 'end_minute', conditions: string): string {
+  if (isWholeMinutes(query)) {
+    return `${column} >= toDateTime({from_s:UInt32}, 'UTC') AND ${column} < toDateTime({to_s:UInt32}, 'UTC') AND ${conditions}`
+  }
+  return (
+    `${column} >= toDateTime({from_minute_s:UInt32}, 'UTC') AND ${column} < toDateTime({to_s:UInt32}, 'UTC') ` +
+    `AND ${MOMENT_US[column]} >= {from_us:UInt64} AND ${MOMENT_US[column]} < {to_us:UInt64} AND ${conditions}`
+  )
+}
+
+/** Nearest rank `x[ceil(p·n) − 1]`; arrays of ClickHouse count from 1. */
+function exactQuantiles({ kpis }: KpiQuery): string[] {
+  const asked = QUANTILE_KPIS.filter((quantile) => kpis.some(({ kpi }) => kpi.id === quantile.id))
+  if (asked.length === 0) return []
+  return [
+    `arraySort(groupArrayIf(assumeNotNull(pdd_ms), counted = 'start' AND state = 'closed' AND isNotNull(pdd_ms))) AS sorted_pdd_ms`,
+    ...asked.map(
+      (kpi) =>
+        `sorted_pdd_ms[toUInt64(greatest(1, ceil(${kpi.p} * length(sorted_pdd_ms))))] AS exact_${kpi.id}`,
+    ),
+  ]
+}
+
+function checkSize(groups: number, points: number, query: KpiQuery): void {
+  if (groups * points * query.kpis.length <= VALUES_MAX) return
+  throw new ApiError(
+    'TRUNKSCOPE_API_TOO_MANY_POINTS',
+    `${points} points for each of at least ${groups} groups and ${query.kpis.length} KPIs is more than one answer holds; ` +
+      'write a larger step, fewer KPIs (kpi=ner,asr) or one carrier (carrier=…)',
+    { parameter: 'step' },
+  )
+}
+
+/** A name that is neither configured nor stored was mistyped; an empty answer would look like no traffic. */
+async function checkKnown(readers: Readers, query: KpiQuery, config: TrunkscopeConfig): Promise<void> {
+  for (const [dimension, configured, code] of [
+    ['carrier', config.carriers.map(({ id }) => id), 'TRUNKSCOPE_API_UNKNOWN_CARRIER'],
+    ['site', config.sites.map(({ id }) => id), 'TRUNKSCOPE_API_UNKNOWN_SITE'],
+  ] as const) {
+    const strange = query.where[dimension].filter((name) => name !== 'unknown' && !configured.includes(name))
+    if (strange.length === 0) continue
+    const rows = await readers.select<{ name: string }>(
+      `SELECT DISTINCT ${dimension} AS name FROM kpi_minute WHERE ${PARTIES} LIMIT 1000`,
+    )
+    const known = [...new Set([...configured, ...rows.map(({ name }) => name)])].filter((name) => name !== '')
+    const name = strange.find((written) => !known.includes(written))
+    if (name === undefined) continue
+    const suggestions = nearestNames(name, known)
+    throw new ApiError(
+      code,
+      `${dimension}=${shown(name)} is neither configured nor stored${didYouMean(suggestions)}`,
+      { parameter: dimension, suggestions },
+    )
+  }
+}
+
+/** In the order of the configuration, then by name; unknown last. */
+function orderOf(groupBy: readonly Dimension[], config: TrunkscopeConfig) {
+  const configured: Record<Dimension, readonly string[]> = {
+    carrier: config.carriers.map(({ id }) => id),
+    site: config.sites.map(({ id }) => id),
+    direction: ['inbound', 'outbound'],
+  }
+  const rank = (dimension: Dimension, value: string) => {
+    const at = configured[dimension].indexOf(value)
+    if (at >= 0) return at
+    return value === 'unknown' ? Number.MAX_SAFE_INTEGER : configured[dimension].length
+  }
+  return (a: KpiGroup, b: KpiGroup): number => {
+    for (const dimension of groupBy) {
+      const left = a.by[dimension] ?? ''
+      const right = b.by[dimension] ?? ''
+      const order = rank(dimension, left) - rank(dimension, right)
+      if (order !== 0) return order
+      if (left !== right) return left < right ? -1 : 1
+    }
+    return 0
+  }
+}

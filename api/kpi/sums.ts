@@ -1,0 +1,90 @@
+/**
+ * Sums of rollup columns: what every number is made from. They add up over minutes and groups; numbers do not.
+ */
+import { histogramQuantileMs } from '../../schemas/delay-histogram.js'
+import { ROLLUP_COLUMNS, type RollupColumn } from '../../schemas/kpi-rollup.js'
+
+export interface Sums {
+  /** By rollup column. */
+  counts: Record<string, number>
+  /** By rollup column, then by key. */
+  maps: Record<string, Record<string, number>>
+  /** Milliseconds by KPI id, read from attempts; undefined where the histogram has to answer. */
+  exactMs: Record<string, number> | undefined
+}
+
+const isMap = (column: RollupColumn) => column.type.startsWith('Map(')
+
+export function emptySums(): Sums {
+  return {
+    counts: Object.fromEntries(ROLLUP_COLUMNS.filter((c) => !isMap(c)).map((c) => [c.name, 0])),
+    maps: Object.fromEntries(ROLLUP_COLUMNS.filter(isMap).map((c) => [c.name, {}])),
+    exactMs: undefined,
+  }
+}
+
+/** A row whose columns carry the prefix `sum_`, and `exact_<id>` where attempts were read. */
+export function sumsOfRow(row: Record<string, unknown>, columns: readonly RollupColumn[]): Sums {
+  const sums = emptySums()
+  for (const column of columns) {
+    const value = row[`sum_${column.name}`]
+    if (!isMap(column)) {
+      sums.counts[column.name] = Number(value)
+      continue
+    }
+    const map: Record<string, number> = {}
+    for (const [key, count] of Object.entries(value as Record<string, unknown>)) {
+      if (Number(count) > 0) map[key] = Number(count)
+    }
+    sums.maps[column.name] = map
+  }
+  for (const [name, value] of Object.entries(row)) {
+    if (!name.startsWith('exact_')) continue
+    sums.exactMs ??= {}
+    sums.exactMs[name.slice('exact_'.length)] = Number(value)
+  }
+  return sums
+}
+
+/** Adds `more` into `sums`. Exact quantiles do not add up and are dropped. */
+export function addSums(sums: Sums, more: Sums): Sums {
+  for (const [name, value] of Object.entries(more.counts)) {
+    sums.counts[name] = (sums.counts[name] ?? 0) + value
+  }
+  for (const [name, map] of Object.entries(more.maps)) {
+    sums.maps[name] ??= {}
+    const into = sums.maps[name]
+    for (const [key, count] of Object.entries(map)) into[key] = (into[key] ?? 0) + count
+  }
+  sums.exactMs = undefined
+  return sums
+}
+
+export function countOf(sums: Sums, column: string): number {
+  return sums.counts[column] ?? 0
+}
+
+export function mapOf(sums: Sums, column: string): Record<string, number> {
+  return sums.maps[column] ?? {}
+}
+
+/** Attempts in any state. */
+export function anyAttempts(sums: Sums): number {
+  return countOf(sums, 'attempts') + countOf(sums, 'open') + countOf(sums, 'incomplete')
+}
+
+export function isEmpty(sums: Sums): boolean {
+  return Object.values(sums.counts).every((count) => count === 0)
+}
+
+export function histogramOf(sums: Sums): Map<number, number> {
+  return new Map(
+    Object.entries(mapOf(sums, 'pdd_histogram')).map(([bucket, count]) => [Number(bucket), count]),
+  )
+}
+
+/** Milliseconds: the exact value where attempts were read, otherwise that of the histogram; null without measurements. */
+export function quantileMs(sums: Sums, id: string, p: number): number | null {
+  if (countOf(sums, 'pdd_count') === 0) return null
+  return sums.exactMs?.[id] ?? histogramQuantileMs(histogramOf(sums), p)
+}

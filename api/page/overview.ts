@@ -1,0 +1,253 @@
+/** The page at /: every carrier on one screen, what got worse, how calls end, and how the tap is doing. */
+
+import { kpiOf } from '../../schemas/kpi-catalog.js'
+import { readUnknownPeers, type UnknownPeer } from '../carriers/unknown-peers.js'
+import type { RouteDeps } from '../deps.js'
+import { type KpiValue, kpiValueOf } from '../kpi/answer.js'
+import { kpisNamed } from '../kpi/query.js'
+import { type KpiGroup, readKpiGroups } from '../kpi/series.js'
+import { addSums, anyAttempts, countOf, emptySums, type Sums } from '../kpi/sums.js'
+import { siteOfAgent } from '../routes/tap.js'
+import { type AgentJson, readAgents } from '../tap/agents.js'
+import { shareBar, sparkbars, sparkline } from './chart.js'
+import { emptyState } from './empty.js'
+import { count, intervalText, kpiDoubt, kpiText, NONE, plural } from './format.js'
+import { type Content, type Html, html } from './html.js'
+import { type PageRange, page, stepFor, stepWords } from './layout.js'
+import { attestationShares, legendOf, responseShares } from './shares.js'
+import { agentTable, refusedTable, tapStrip, unknownPeersSection } from './tap.js'
+import {
+  attemptsBeforeSilence,
+  type Change,
+  changesForTheWorse,
+  recentSteps,
+  WATCHED_IDS,
+  type WatchedKpi,
+} from './worse.js'
+
+interface Overview {
+  range: PageRange
+  stepS: number
+  groups: KpiGroup[]
+  agents: AgentJson[]
+  peers: UnknownPeer[]
+}
+
+const POINTS_MAX = 24
+
+export async function overviewPage(deps: RouteDeps, range: PageRange): Promise<Html> {
+  const stepS = stepFor(range, POINTS_MAX)
+  const [groups, agents] = await Promise.all([
+    readKpiGroups(deps.readers, deps.config, {
+      fromUs: range.fromUs,
+      toUs: range.toUs,
+      groupBy: ['carrier'],
+      stepS,
+      kpis: kpisNamed([...WATCHED_IDS, 'acd']),
+      where: { carrier: [], site: [], direction: [] },
+      exact: false,
+    }),
+    readAgents(deps.readers, range, deps.live(), siteOfAgent(deps)),
+  ])
+  const unknown = groups.find(({ by }) => by.carrier === 'unknown')
+  const peers = unknown === undefined ? [] : await readUnknownPeers(deps.readers, range)
+  return page(deps, {
+    title: 'Carriers',
+    path: '/',
+    range,
+    content: contentOf(deps, { range, stepS, groups, agents, peers }),
+  })
+}
+
+function contentOf(deps: RouteDeps, overview: Overview): Content {
+  const { groups, agents, peers, range } = overview
+  const total = groups.reduce((sums, group) => addSums(sums, group.total), emptySums())
+  const isEmpty = anyAttempts(total) === 0
+  const changes = new Map(
+    groups.map(({ by, steps }) => [by.carrier ?? '', changesForTheWorse(steps ?? [])] as const),
+  )
+  return [
+    html`<h1 class="hidden">Carriers, ${range.words}</h1>`,
+    isEmpty ? emptyState(deps, range) : null,
+    isEmpty ? null : totalsStrip(deps, total, range),
+    isEmpty ? null : worseSection(deps, overview, changes),
+    isEmpty && deps.config.carriers.length === 0 ? null : carrierSection(deps, overview, changes),
+    html`<div class="columns">${[
+      isEmpty ? null : responseSection(deps, overview),
+      html`<div>${agentTable(agents, range)}${refusedTable(deps.live())}</div>`,
+    ]}</div>`,
+    unknownPeersSection(peers, range),
+  ]
+}
+
+const numberOf = (id: string, sums: Sums): KpiValue => kpiValueOf(kpiOf(id)!, sums)
+
+function totalsStrip(deps: RouteDeps, total: Sums, range: PageRange): Html {
+  const entry = (label: string, id: string) => {
+    const value = numberOf(id, total)
+    const interval = intervalText(value)
+    return html`<div><dt>${label}</dt><dd title="${kpiDoubt(value)}">${value.value === null ? html`<span class="none">${kpiText(value)}</span>` : kpiText(value)}<small>${interval === '' ? (value.unit === 's' ? plural(value.count, 'call') : '') : html`${interval}\u202f%`}</small></dd></div>`
+  }
+  return html`<section aria-label="All carriers, ${range.words}"><dl class="totals">
+<div><dt>Attempts</dt><dd>${count(countOf(total, 'attempts'))}<small>closed, ${range.words}</small></dd></div>
+<div><dt>Open</dt><dd>${count(countOf(total, 'open'))}<small>no outcome yet</small></dd></div>
+<div><dt>Incomplete</dt><dd>${count(countOf(total, 'incomplete'))}<small>capture loss</small></dd></div>
+${entry('ASR', 'asr')}${entry('NER', 'ner')}${entry('487', 'rate_487')}${entry('Pre-ring 487', 'pre_ring_487_rate')}${entry('PDD median', 'pdd_p50')}${entry('PDD p95', 'pdd_p95')}${entry('Attested A', 'attestation_a_rate')}${entry('ACD', 'acd')}
+</dl>${tapStrip(deps)}</section>`
+}
+
+function worseSection(
+  deps: RouteDeps,
+  { groups, stepS, range }: Overview,
+  changes: Map<string, Map<WatchedKpi, Change>>,
+): Html | null {
+  const points = groups[0]?.steps?.length ?? 0
+  const recentS = recentSteps(points) * stepS
+  const earlierS = (points - recentSteps(points)) * stepS
+  const lines = groups.flatMap(({ by, steps }) => {
+    const silence = attemptsBeforeSilence(steps ?? [])
+    const worse = [...(changes.get(by.carrier ?? '')?.values() ?? [])]
+    if (worse.length === 0 && silence === undefined) return []
+    const silent =
+      silence === undefined
+        ? null
+        : html`<span class="change"><b>no attempt in ${stepWords(recentS)}</b> <small>${count(silence)} in the ${stepWords(earlierS)} before</small></span>`
+    return [
+      html`<li><a href="${carrierHref(by.carrier ?? '', range)}"><b>${nameOf(deps, by.carrier)}</b></a> ${silent}${worse.map(
+        ({ kpi, recent, before }) =>
+          html`<span class="change" title="now ${kpiDoubt(recent)}; before ${kpiDoubt(before)}">${SHORT[kpi.id] ?? kpi.name} <b>${kpiText(recent)}</b> <small>from ${kpiText(before)}</small><span class="hidden">; now ${kpiDoubt(recent)}; before ${kpiDoubt(before)}.</span></span> `,
+      )}</li>`,
+    ]
+  })
+  return html`<section><h2>${lines.length === 0 ? html`<span class="good">Nothing got significantly worse</span>` : html`<span class="bad">Got worse</span>`} <span class="quiet">each carrier’s last ${stepWords(recentS)} against its own ${stepWords(earlierS)} before; shown where the 95\u202f% intervals do not overlap; open attempts are taken to end well</span></h2>${lines.length === 0 ? html`<p></p>` : html`<ul class="notes">${lines}</ul>`}</section>`
+}
+
+/** For the list of changes; the catalog has the full names. */
+const SHORT: Record<string, string> = {
+  asr: 'ASR',
+  ner: 'NER',
+  rate_487: '487',
+  pre_ring_487_rate: 'pre-ring 487',
+  rate_5xx: '5xx',
+  no_response_rate: 'no response',
+  attestation_a_rate: 'attested A',
+  attestation_none_rate: 'unsigned',
+}
+
+const COLUMNS: readonly { id: WatchedKpi; label: string; title: string }[] = [
+  { id: 'asr', label: 'ASR', title: 'Answer-seizure ratio' },
+  { id: 'ner', label: 'NER', title: 'Network effectiveness ratio' },
+  { id: 'rate_487', label: '487', title: 'Attempts that ended with 487' },
+  { id: 'pre_ring_487_rate', label: 'Pre-ring 487', title: 'Given up before anything rang' },
+  { id: 'pdd_p50', label: 'PDD median', title: 'Post-dial delay, median' },
+  { id: 'pdd_p95', label: 'PDD p95', title: 'Post-dial delay, 95th percentile' },
+]
+
+function carrierSection(
+  deps: RouteDeps,
+  overview: Overview,
+  changes: Map<string, Map<WatchedKpi, Change>>,
+): Html {
+  const { groups, stepS, range } = overview
+  return html`<section><h2>Carriers <span class="quiet">${range.words}, ${stepWords(stepS)} a point</span></h2>
+<div class="scroll"><table class="cards" role="table">
+<caption>Small figures are 95\u202f% Wilson intervals in percent; “?” marks fewer than 100 attempts. Shaded: significantly worse than before.</caption>
+<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Carrier</th><th scope="col" role="columnheader" class="num">Attempts</th>${COLUMNS.map(({ label, title }) => html`<th scope="col" role="columnheader" class="num" title="${title}">${label}</th>`)}<th scope="col" role="columnheader">Attestation</th><th scope="col" role="columnheader" class="num">Open</th><th scope="col" role="columnheader" class="num">Incomplete</th></tr></thead>
+<tbody role="rowgroup">${groups.map((group) => carrierRow(deps, group, changes.get(group.by.carrier ?? '') ?? new Map(), range))}</tbody>
+</table></div>${legendOf(attestationShares(emptySums()))}</section>`
+}
+
+function carrierRow(
+  deps: RouteDeps,
+  { by, total, steps = [] }: KpiGroup,
+  changes: Map<WatchedKpi, Change>,
+  range: PageRange,
+): Html {
+  const id = by.carrier ?? ''
+  const name = nameOf(deps, id)
+  const attempts = countOf(total, 'attempts')
+  return html`<tr role="row"><th scope="row" role="rowheader" class="carrier"><a href="${carrierHref(id, range)}">${name}</a><small class="quiet">${id === name || id === 'unknown' ? '' : id}</small></th>
+<td role="cell" class="num" data-label="Attempts"><div class="cell"><span class="value">${anyAttempts(total) === 0 ? html`<span class="none">no traffic</span>` : count(attempts)}</span>${sparkbars(
+    steps.map((step) => countOf(step, 'attempts')),
+    steps.map((step) => countOf(step, 'open')),
+    { label: `Attempts of ${name} over time` },
+  )}</div></td>
+${COLUMNS.map((column) => kpiCell(column, total, steps, changes.get(column.id), name))}
+<td role="cell" class="wide-att" data-label="Attestation">${anyAttempts(total) === 0 ? null : attestationCell(total)}</td>
+<td role="cell" class="num" data-label="Open">${count(countOf(total, 'open'))}</td>
+<td role="cell" class="num" data-label="Incomplete">${lossText(total)}</td></tr>`
+}
+
+function kpiCell(
+  { id, label }: (typeof COLUMNS)[number],
+  total: Sums,
+  steps: readonly Sums[],
+  change: Change | undefined,
+  name: string,
+): Html {
+  const value = numberOf(id, total)
+  const doubt = kpiDoubt(value)
+  const compared =
+    change === undefined
+      ? ''
+      : `; significantly worse lately: ${kpiText(change.recent)}, before ${kpiText(change.before)}`
+  const isLow = value.unit === 'ratio' && value.low_confidence === true
+  const points = steps.map((step) => pointOf(id, step))
+  return html`<td role="cell" class="num${change === undefined ? '' : ' worse'}${isLow ? ' low' : ''}" data-label="${label}" title="${doubt}${compared}"><div class="cell">${
+    value.value === null
+      ? html`<span class="none">${kpiText(value)}</span>`
+      : html`<span><small>${intervalText(value)}</small> <span class="value">${change === undefined ? null : html`<span aria-hidden="true">▲ </span>`}${kpiText(value)}</span></span>`
+  }<span class="hidden">${doubt}${compared}</span>${sparkline(points, { label: `${label} of ${name} over time`, floor: 0 })}</div></td>`
+}
+
+/** A sparkline shows few calls too: its floor is one measurement, the value beside it keeps its own. */
+function pointOf(id: WatchedKpi, sums: Sums): number | null {
+  const kpi = kpiOf(id)!
+  return kpiValueOf({ ...kpi, floor: 1 }, sums).value
+}
+
+function attestationCell(total: Sums): Html {
+  const shares = attestationShares(total)
+  const all = shares.reduce((sum, share) => sum + share.count, 0)
+  const words = shares
+    .filter(({ label, count }) => label !== 'malformed' || count / all >= 0.005)
+    .map(({ label, count }) => `${label}\u00a0${all === 0 ? NONE : wholePercent(count / all)}`)
+  return html`<div>${shareBar(shares, { label: 'Attestation', width: 132 })}<small>${words.join('  ')}\u202f%</small></div>`
+}
+
+/** A few in many are not 0, and all but a few are not 100. */
+function wholePercent(ratio: number): string {
+  if (ratio > 0 && ratio < 0.005) return '<1'
+  return ratio < 1 && ratio >= 0.995 ? '>99' : String(Math.round(ratio * 100))
+}
+
+function lossText(total: Sums): Content {
+  const lost = countOf(total, 'incomplete')
+  if (lost === 0) return '0'
+  const share = lost / anyAttempts(total)
+  const text = html`${count(lost)} <small>${(share * 100).toFixed(1)}\u202f%</small>`
+  return share > 0.01
+    ? html`<span class="warn" title="the capture lost a part of these attempts">${text}</span>`
+    : text
+}
+
+function responseSection(deps: RouteDeps, { groups, range }: Overview): Html {
+  const busy = groups.filter(({ total }) => countOf(total, 'attempts') > 0)
+  return html`<section><h2>How calls end <span class="quiet">final responses of closed attempts, ${range.words}</span></h2>
+<div class="scroll"><table class="cards fixed"><caption class="hidden">Final responses by carrier</caption>
+<thead><tr><th scope="col">Carrier</th><th scope="col">Mix</th><th scope="col" class="num">Answered</th><th scope="col" class="num">487</th><th scope="col" class="num">5xx</th><th scope="col" class="num">No final</th></tr></thead>
+<tbody>${busy.map(({ by, total }) => {
+    const shares = responseShares(total)
+    const of = (kind: string) => shares.find((share) => share.kind === kind)?.count ?? 0
+    return html`<tr><th scope="row"><a href="${carrierHref(by.carrier ?? '', range)}">${nameOf(deps, by.carrier)}</a></th><td class="wide" data-label="Mix">${shareBar(shares, { label: 'Final responses', width: 260 })}</td><td class="num" data-label="Answered">${count(of('k-ok'))}</td><td class="num" data-label="487">${count(of('k-487'))}</td><td class="num" data-label="5xx">${count(of('k-5xx'))}</td><td class="num" data-label="No final">${count(of('k-none'))}</td></tr>`
+  })}</tbody></table></div>${legendOf(responseShares(emptySums()))}</section>`
+}
+
+export function nameOf({ config }: RouteDeps, id: string | undefined): string {
+  if (id === 'unknown') return 'Unknown'
+  return config.carriers.find((carrier) => carrier.id === id)?.name ?? id ?? ''
+}
+
+export function carrierHref(id: string, range: PageRange): string {
+  return `/carriers/${encodeURIComponent(id)}${range.query}`
+}

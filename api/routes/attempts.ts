@@ -1,0 +1,78 @@
+import { z } from 'zod'
+import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
+import { attemptRecord } from '../attempts/attempt-json.js'
+import { messagesOf, sipMessage } from '../attempts/messages.js'
+import { attemptSearchOf, findAttempt, LIMIT_MAX, searchAttempts } from '../attempts/search.js'
+import type { App, RouteDeps } from '../deps.js'
+import { DIRECTIONS } from '../kpi/query.js'
+import { flagOf } from '../parameters.js'
+import { many, one, problem, problems, rangeParameters } from './answers.js'
+
+export function attemptRoutes(app: App, deps: RouteDeps): void {
+  app.get(
+    '/v1/attempts',
+    {
+      schema: {
+        operationId: 'attempts',
+        summary: 'Attempts of a Call-ID, or the newest that fit a filter',
+        description:
+          'Newest first. Without call_id: those of carriers and unknown peers in the last hour, unless asked otherwise.',
+        querystring: z.strictObject({
+          call_id: one('The Call-ID; every leg of the call is given.'),
+          ...rangeParameters,
+          carrier: many('Carrier ids.'),
+          site: many('Site ids.'),
+          direction: many('As seen from us.', DIRECTIONS),
+          party: many('Whose leg.', ['carrier', 'unknown', 'customer', 'internal']),
+          state: many('State.', ['open', 'closed', 'incomplete']),
+          disposition: many('Disposition.', DISPOSITIONS),
+          cancel_class: many('Sub-class of a CANCEL or 487.', CANCEL_CLASSES),
+          attestation: many('What the deciding PASSporT claims.', ['A', 'B', 'C', 'none', 'malformed']),
+          final_code: many('Final response; 0: none.'),
+          limit: one(`At most ${LIMIT_MAX}. Default: 50.`, '50'),
+          cursor: one('next_cursor of the page before.'),
+        }),
+        response: {
+          200: z.object({
+            attempts: z.array(attemptRecord),
+            next_cursor: z.string().nullable().describe('null: this was the last page.'),
+          }),
+          ...problems,
+        },
+      },
+    },
+    async (request) => {
+      const search = attemptSearchOf(request.query, deps.config, deps.nowUs())
+      const { attempts, nextCursor } = await searchAttempts(deps.readers, search)
+      return { attempts, next_cursor: nextCursor }
+    },
+  )
+
+  app.get(
+    '/v1/attempts/:id',
+    {
+      schema: {
+        operationId: 'attempt',
+        summary: 'One attempt: its record and its messages in order',
+        params: z.object({ id: z.string().describe('attempt_id: 32 hex digits.') }),
+        querystring: z.strictObject({
+          facts: one('true: with the merged facts that the record was made from.', 'true'),
+        }),
+        response: {
+          200: z.object({
+            attempt: attemptRecord,
+            messages: z.array(sipMessage),
+            messages_cut: z.boolean().describe('There are more messages than one answer holds.'),
+          }),
+          ...problems,
+          404: problem,
+        },
+      },
+    },
+    async (request) => {
+      const attempt = await findAttempt(deps.readers, request.params.id, flagOf('facts', request.query.facts))
+      const { messages, isCut } = await messagesOf(deps.readers, attempt)
+      return { attempt, messages, messages_cut: isCut }
+    },
+  )
+}

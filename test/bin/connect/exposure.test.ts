@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { checkExposure, endpointText, isLoopback } from '../../../bin/connect/exposure.js'
+
+const LOOPBACK = { host: '127.0.0.1', port: 9060 }
+const ANYWHERE = { host: '0.0.0.0', port: 9060 }
+const local = { http: LOOPBACK, hepUdp: LOOPBACK, hepTcp: LOOPBACK, insecure: false }
+const bare = { api_tokens: [], agent_key: undefined }
+const token = { ...bare, api_tokens: ['x'.repeat(32)] }
+const key = { ...bare, agent_key: 'a-shared-secret' }
+
+describe('exposure', () => {
+  test('loopback needs no secret', () => {
+    expect(() => checkExposure(local, bare)).not.toThrow()
+  })
+
+  test('HTTP off loopback needs a token, and --insecure does not replace it', () => {
+    const listen = { ...local, http: { host: '::', port: 8080 } }
+    for (const insecure of [false, true]) {
+      expect(() => checkExposure({ ...listen, insecure }, key)).toThrow(
+        expect.objectContaining({
+          code: 'TRUNKSCOPE_API_TOKEN_REQUIRED',
+          message: expect.stringContaining('HTTP on [::]:8080'),
+          fix: expect.stringContaining('TRUNKSCOPE_API_TOKENS'),
+        }),
+      )
+    }
+    expect(() => checkExposure(listen, token)).not.toThrow()
+  })
+
+  test('HEP off loopback needs an agent key or --insecure, over UDP and over TCP', () => {
+    for (const listen of [
+      { ...local, hepUdp: ANYWHERE },
+      { ...local, hepTcp: ANYWHERE },
+      { ...local, hepUdp: ANYWHERE, hepTcp: ANYWHERE },
+    ]) {
+      expect(() => checkExposure(listen, token)).toThrow(
+        expect.objectContaining({
+          code: 'TRUNKSCOPE_CAPTURE_KEY_REQUIRED',
+          fix: expect.stringContaining('--insecure'),
+        }),
+      )
+      expect(() => checkExposure(listen, key)).not.toThrow()
+      expect(() => checkExposure({ ...listen, insecure: true }, bare)).not.toThrow()
+    }
+  })
+
+  test('both HEP sockets are named when both are open', () => {
+    expect(() => checkExposure({ ...local, hepUdp: ANYWHERE, hepTcp: ANYWHERE }, bare)).toThrow(
+      'UDP on 0.0.0.0:9060 and TCP on 0.0.0.0:9060',
+    )
+  })
+
+  test('only addresses of loopback and the name localhost are loopback', () => {
+    for (const host of ['127.0.0.1', '127.5.6.7', '::1', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1']) {
+      expect(isLoopback(host), host).toBe(true)
+    }
+    for (const host of [
+      '0.0.0.0',
+      '::',
+      '10.0.0.1',
+      '127.0.0.1.example.com',
+      'localhost.example.com',
+      '::127.0.0.1',
+    ]) {
+      expect(isLoopback(host), host).toBe(false)
+    }
+  })
+
+  test('an IPv6 address is shown in brackets', () => {
+    expect(endpointText({ host: '::1', port: 80 })).toBe('[::1]:80')
+    expect(endpointText(LOOPBACK)).toBe('127.0.0.1:9060')
+  })
+})

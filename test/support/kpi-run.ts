@@ -1,0 +1,445 @@
+/**
+ * Plays call flows through the rules and through the store, and asks both for the numbers.
+ *
+ * All files of a run play side by side in one store, each with addresses, carriers and Call-IDs of its own, on one clock.
+ * At every moment that an eval names, everything received until then is stored; then the attempts, the rollups and the
+ * exact SQL are compared with the rules, whatever the eval lines ask, and the eval lines with all of them.
+ *
+ * The ways to play it: in order of arrival; shuffled, stored in pieces; every frame doubled; cut by restarts that lose
+ * what was not committed and read some of it again.
+ */
+import type { ClickHouseClient } from '@clickhouse/client'
+import { observe } from '../../collector/enrich/observe.js'
+import { attemptIdOf } from '../../collector/fold/attempt.js'
+import { attemptKey, dialogTags, factsOf, factsText, mergeFacts } from '../../collector/fold/attempt-facts.js'
+import { foldOf, identities } from '../../collector/fold-wiring.js'
+import type { Fold } from '../../collector/store/open-attempts.js'
+import { StoreRole } from '../../collector/store-role.js'
+import type { Attempt } from '../../schemas/attempt.js'
+import type { AttemptFacts } from '../../schemas/attempt-facts.js'
+import { ATTEMPT_COLUMNS, type AttemptRow } from '../../schemas/call-attempts.js'
+import { configSchema, type TrunkscopeConfig } from '../../schemas/config.js'
+import type { ReceivedFrame } from '../../schemas/hep-frame.js'
+import { type Flow, idOf } from './kpi-flow.js'
+import type { Evaluation, Where } from './kpi-language.js'
+import {
+  differences,
+  type Group,
+  kpiNumbers,
+  sumOf,
+  sumsByRule,
+  sumsOfAttempts,
+  sumsOfRollups,
+  type Table,
+} from './kpi-sums.js'
+
+export interface Way {
+  name: string
+  seed: number
+  shuffled?: boolean
+  doubled?: boolean
+  cut?: boolean
+}
+
+export interface Store {
+  client: ClickHouseClient
+  insertFolder: string
+}
+
+/** What did not come out as it should, by file name; '' for what no file is to blame for. */
+export type Findings = Map<string, string[]>
+
+const TABLES = [
+  'call_attempts',
+  'kpi_minute',
+  'sip_messages',
+  'agents_minute',
+  'rejected_frames',
+  'store_checkpoints',
+]
+
+export async function emptyTables(client: ClickHouseClient): Promise<void> {
+  for (const table of TABLES) await client.command({ query: `TRUNCATE TABLE ${table}` })
+}
+
+/** Flows with one set of thresholds, all from `startUs`. */
+export async function play(
+  store: Store,
+  flows: readonly Flow[],
+  startUs: number,
+  way: Way,
+): Promise<Findings> {
+  const player = new Player(store, flows, startUs, way)
+  await emptyTables(store.client)
+  await player.play()
+  return player.findings
+}
+
+class Player {
+  readonly findings: Findings = new Map()
+  readonly #config: TrunkscopeConfig
+  readonly #rules: Rules
+  readonly #random: () => number
+  /** Everything delivered, as a bus would keep it, and how much of it the store has committed. */
+  readonly #log: ReceivedFrame[] = []
+  #committed = 0
+  #role: StoreRole | undefined
+
+  constructor(
+    readonly store: Store,
+    readonly flows: readonly Flow[],
+    readonly startUs: number,
+    readonly way: Way,
+  ) {
+    this.#config = configSchema.parse({
+      sites: flows.flatMap((flow) => flow.sites),
+      carriers: flows.flatMap((flow) => flow.carriers),
+      customers: flows.flatMap((flow) => flow.customers),
+      thresholds: flows[0]?.file.thresholds ?? {},
+    })
+    this.#rules = new Rules(foldOf(this.#config))
+    this.#random = seededRandom(way.seed)
+  }
+
+  async play(): Promise<void> {
+    const moments = [...new Set(this.flows.flatMap((flow) => flow.file.evaluations.map((one) => one.atUs)))]
+    let untilUs = Number.NEGATIVE_INFINITY
+    for (const atUs of moments.sort((a, b) => a - b)) {
+      const nowUs = this.startUs + atUs
+      const parts = this.flows.map((flow) =>
+        flow.frames.filter((frame) => frame.receivedAtUs > untilUs && frame.receivedAtUs <= nowUs),
+      )
+      await this.#deliverAll(parts)
+      await this.#deliver([], nowUs)
+      await this.#storeAll()
+      await this.#judge(atUs)
+      untilUs = nowUs
+    }
+  }
+
+  async #deliverAll(parts: readonly ReceivedFrame[][]): Promise<void> {
+    const { shuffled, doubled, cut } = this.way
+    if (parts.every((part) => part.length === 0)) return
+    const order = (frames: ReceivedFrame[]) => {
+      const all = doubled ? [...frames, ...frames] : frames
+      return shuffled || doubled ? shuffle(all, this.#random) : all.sort(byArrival)
+    }
+    if (cut) {
+      // Every file is cut in its own middle; a part of the first half is stored, the rest is lost with the process.
+      const halves = parts.map((part) => (shuffled ? shuffle(part, this.#random) : part))
+      const first = order(halves.flatMap((part) => part.slice(0, part.length >> 1)))
+      const middle = Math.floor(first.length * this.#random())
+      await this.#deliver(first.slice(0, middle))
+      await this.#storeAll()
+      await this.#deliver(first.slice(middle))
+      await this.#restart()
+      await this.#deliver(order(halves.flatMap((part) => part.slice(part.length >> 1))))
+      return
+    }
+    const frames = order(parts.flat())
+    const pieces = shuffled ? 3 : 1
+    const size = Math.ceil(frames.length / pieces)
+    for (let at = 0; at < frames.length; at += size) {
+      await this.#deliver(frames.slice(at, at + size))
+      if (at + size < frames.length) await this.#storeAll()
+    }
+  }
+
+  async #deliver(frames: readonly ReceivedFrame[], receivedUntilUs = 0): Promise<void> {
+    for (const frame of frames) this.#rules.add(frame)
+    this.#rules.asOfUs = Math.max(this.#rules.asOfUs, receivedUntilUs)
+    const position = this.#log.length
+    this.#log.push(...frames)
+    this.#role ??= await this.#open()
+    await this.#role.accept({
+      partition: 0,
+      frames: [...frames],
+      position,
+      nextPosition: this.#log.length,
+      receivedUntilUs,
+    })
+  }
+
+  async #storeAll(): Promise<void> {
+    await this.#role?.drain()
+  }
+
+  /** The process is gone; the next one reads from the committed position, and some of what came before it too. */
+  async #restart(): Promise<void> {
+    this.#role = await this.#open()
+    const position = Math.floor(this.#committed * this.#random())
+    await this.#role.accept({
+      partition: 0,
+      frames: this.#log.slice(position),
+      position,
+      nextPosition: this.#log.length,
+      receivedUntilUs: 0,
+    })
+  }
+
+  #open(): Promise<StoreRole> {
+    return StoreRole.open({
+      writer: this.store.client,
+      insertFolder: this.store.insertFolder,
+      config: this.#config,
+      busPartition: 0,
+      commit: async (position) => {
+        this.#committed = position
+      },
+      log: (level, sentence) => {
+        if (level !== 'info') this.#note('', sentence)
+      },
+      // Nothing is stored but when the run says so.
+      flushIntervalMs: Number.POSITIVE_INFINITY,
+      countAgents: false,
+    })
+  }
+
+  async #judge(atUs: number): Promise<void> {
+    const attempts = this.#rules.attempts()
+    const byRule = sumsByRule(attempts.values())
+    const [rollups, exact] = [await sumsOfRollups(this.store.client), await sumsOfAttempts(this.store.client)]
+    const rows = await storedRows(this.store.client)
+    const moment = `at ${atUs / 1_000_000}s`
+    for (const sentence of differences(byRule, rollups))
+      this.#note(this.#fileOf(sentence), `${moment}, rollups: ${sentence}`)
+    for (const sentence of differences(byRule, exact))
+      this.#note(this.#fileOf(sentence), `${moment}, exact: ${sentence}`)
+    for (const [id, attempt] of attempts) {
+      if (attempt.state === 'fragment') continue
+      const problem = rowProblem(attempt, this.#rules.factsText(id), rows.get(id))
+      rows.delete(id)
+      if (problem !== '')
+        this.#note(this.#fileOfCall(attempt.callId), `${moment}, ${attempt.callId}: ${problem}`)
+    }
+    for (const row of rows.values()) {
+      if (row.state !== 'fragment')
+        this.#note('', `${moment}: a stored attempt that the rules do not know: ${row.call_id}`)
+    }
+    const tables = { rule: byRule, rollups, exact }
+    for (const flow of this.flows) {
+      for (const evaluation of flow.file.evaluations) {
+        if (evaluation.atUs !== atUs) continue
+        for (const problem of evaluate(evaluation, flow, attempts, tables, this.startUs)) {
+          this.#note(flow.file.name, `${evaluation.place}: ${evaluation.text}\n    ${problem}`)
+        }
+      }
+    }
+  }
+
+  #note(file: string, sentence: string): void {
+    this.findings.set(file, [...(this.findings.get(file) ?? []), sentence])
+  }
+
+  /** Ids end in the slot of their file. */
+  #fileOf(sentence: string): string {
+    const slot = /-(\d+)\b/.exec(sentence)?.[1]
+    return this.flows.find((flow) => flow.slot === Number(slot))?.file.name ?? ''
+  }
+
+  #fileOfCall(callId: string): string {
+    const slot = /\.(\d+)@/.exec(callId)?.[1]
+    return this.flows.find((flow) => flow.slot === Number(slot))?.file.name ?? ''
+  }
+}
+
+/** The oracle: what the messages prove, merged in the order in which they came, and the rules over it. */
+class Rules {
+  readonly #facts = new Map<string, AttemptFacts>()
+  asOfUs = 0
+
+  constructor(private readonly fold: Fold) {}
+
+  add(frame: ReceivedFrame): void {
+    this.asOfUs = Math.max(this.asOfUs, frame.receivedAtUs)
+    const seen = observe(frame)
+    if ('reason' in seen || !['', 'no_via'].includes(seen.observed.message.parseError)) return
+    for (const tag of dialogTags(seen.observed) ?? []) {
+      const key = attemptKey(seen.observed, tag)
+      const id = attemptIdOf(key)
+      const facts = factsOf(seen.observed, key, identities)
+      const present = this.#facts.get(id)
+      if (present === undefined) this.#facts.set(id, facts)
+      else mergeFacts(present, facts)
+    }
+  }
+
+  attempts(): Map<string, Attempt> {
+    return new Map([...this.#facts].map(([id, facts]) => [id, this.fold.attemptOf(id, facts, this.asOfUs)]))
+  }
+
+  factsText(id: string): string {
+    return factsText(this.#facts.get(id) as AttemptFacts)
+  }
+}
+
+const COMPARED = ATTEMPT_COLUMNS.filter(
+  ({ name }) => !['version', 'is_deleted', 'bus_partition', 'stored_at', 'facts'].includes(name),
+)
+const SELECTED = [...COMPARED, ...ATTEMPT_COLUMNS.filter(({ name }) => name === 'facts')].map(
+  ({ name, type }) => {
+    if (type === 'FixedString(16)') return `lower(hex(${name})) AS hex_${name}`
+    return type === 'DateTime' ? `toUInt32(${name}) AS s_${name}` : name
+  },
+)
+
+async function storedRows(client: ClickHouseClient): Promise<Map<string, Record<string, unknown>>> {
+  const result = await client.query({
+    query: `SELECT ${SELECTED.join(', ')} FROM call_attempts FINAL`,
+    format: 'JSONEachRow',
+  })
+  const rows = new Map<string, Record<string, unknown>>()
+  for (const row of await result.json<Record<string, unknown>>()) {
+    const id = String(row.hex_attempt_id)
+    // Twice the same attempt under two minutes: the second gets a name that nobody will ask for.
+    rows.set(rows.has(id) ? `${id} again` : id, row)
+  }
+  return rows
+}
+
+/** How the stored row differs from the record that the rules make; '' when it does not. */
+function rowProblem(attempt: Attempt, facts: string, row: Record<string, unknown> | undefined): string {
+  if (row === undefined) return 'is not stored'
+  for (const column of COMPARED) {
+    const expected = column.of({ attempt } as AttemptRow)
+    const stored =
+      row[
+        column.type === 'FixedString(16)'
+          ? `hex_${column.name}`
+          : column.type === 'DateTime'
+            ? `s_${column.name}`
+            : column.name
+      ]
+    const got = /^U?Int64$/.test(column.type) ? Number(stored) : stored
+    if (JSON.stringify(got) !== JSON.stringify(expected)) {
+      return `${column.name} is stored as ${JSON.stringify(got)}, by the rule ${JSON.stringify(expected)}`
+    }
+  }
+  const same =
+    row.facts === facts || canonical(JSON.parse(String(row.facts))) === canonical(JSON.parse(facts))
+  return same ? '' : `facts are stored as ${String(row.facts)}, by the rule ${facts}`
+}
+
+/** JSON text whose keys are in order. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}
+
+/** What of an eval line does not hold, by the rule, the rollups or the exact SQL. */
+function evaluate(
+  evaluation: Evaluation,
+  flow: Flow,
+  attempts: ReadonlyMap<string, Attempt>,
+  tables: Record<string, Table>,
+  startUs: number,
+): string[] {
+  const { asks, where } = evaluation
+  if (asks.kind === 'attempt') {
+    // The stored row equals the record of the rules, which was compared before.
+    return attemptProblem(asks.column, asks.expected, attemptAsked(where, flow, attempts))
+  }
+  return Object.entries(tables).flatMap(([source, table]) => {
+    const sums = sumOf(table, (group) => isAsked(group, where, flow.slot, startUs))
+    if (asks.kind === 'count') {
+      const got = sums.counts[asks.column] ?? 0
+      return got === asks.expected ? [] : [`${source}: ${got}`]
+    }
+    if (asks.kind === 'map') {
+      const got = sums.maps[asks.column] ?? {}
+      return canonical(got) === canonical(asks.expected) ? [] : [`${source}: ${canonical(got)}`]
+    }
+    const numbers = kpiNumbers(asks.kpi, sums)
+    const tolerance = asks.kpi.kind === 'quantile' && source === 'rollups' ? 0.02 : 0
+    return [...asks.expected].flatMap(([word, expected]) =>
+      agrees(numbers[word] ?? null, expected, tolerance)
+        ? []
+        : [`${source}: ${word} ${String(numbers[word])}`],
+    )
+  })
+}
+
+function isAsked(group: Group, where: Where, slot: number, startUs: number): boolean {
+  const atUs = group.minuteS * 1_000_000 - startUs
+  const id = (name: string | undefined) => (name === undefined ? undefined : idOf(name, slot))
+  const is = (wanted: string | undefined, name: string) => wanted === undefined || wanted === name
+  return (
+    group.site.endsWith(`-${slot}`) &&
+    is(id(where.carrier), group.carrier) &&
+    is(where.customer === undefined ? undefined : 'customer', group.party) &&
+    is(id(where.site), group.site) &&
+    is(where.direction, group.direction) &&
+    (where.windowUs === undefined || (atUs >= where.windowUs[0] && atUs < where.windowUs[1]))
+  )
+}
+
+/** A written number holds as far as it is written: 0.4444 is 4/9. */
+function agrees(got: KpiValue, expected: string, tolerance: number): boolean {
+  if (got === null || expected === 'null') return got === null && expected === 'null'
+  if (typeof got === 'string') return got === expected
+  if (typeof got !== 'number') {
+    const [low, high] = expected.split('..')
+    return high !== undefined && agrees(got[0], low as string, 0) && agrees(got[1], high, 0)
+  }
+  const decimals = expected.split('.')[1]?.length ?? 0
+  return Math.abs(got - Number(expected)) <= 0.5 * 10 ** -decimals + 1e-12 + tolerance * Math.abs(got)
+}
+type KpiValue = number | string | null | [number, number]
+
+function attemptAsked(where: Where, flow: Flow, attempts: ReadonlyMap<string, Attempt>): Attempt | string {
+  const asked = flow.attempts.filter(
+    ({ load, name }) =>
+      name === where.attempt &&
+      (where.carrier === undefined || (load.party === 'carrier' && load.owner === where.carrier)) &&
+      (where.customer === undefined || (load.party === 'customer' && load.owner === where.customer)) &&
+      (where.site ?? load.site) === load.site &&
+      (where.direction ?? load.direction) === load.direction,
+  )
+  const ids = [...new Set(asked.map(({ key }) => attemptIdOf(key)))]
+  if (ids.length !== 1) {
+    return ids.length === 0
+      ? 'no load has an attempt of that name'
+      : 'several loads have it: say which with carrier= or site='
+  }
+  return attempts.get(ids[0] as string) ?? 'nothing of it was seen'
+}
+
+function attemptProblem(name: string, expected: string[], attempt: Attempt | string): string[] {
+  if (typeof attempt === 'string') return [attempt]
+  const column = ATTEMPT_COLUMNS.find((candidate) => candidate.name === name)
+  const value = column?.of({ attempt } as AttemptRow)
+  const got = Array.isArray(value)
+    ? [...value].sort().join(' ') || 'none'
+    : value === ''
+      ? 'none'
+      : name.endsWith('minute')
+        ? new Date(Number(value) * 1_000).toISOString()
+        : String(value)
+  const wanted = Array.isArray(value) ? [...expected].sort().join(' ') : expected.join(' ')
+  return got === wanted ? [] : [`it is ${got}`]
+}
+
+const byArrival = (a: ReceivedFrame, b: ReceivedFrame) => a.receivedAtUs - b.receivedAtUs
+
+export function shuffle<Item>(items: readonly Item[], random: () => number): Item[] {
+  const shuffled = [...items]
+  for (let at = shuffled.length - 1; at > 0; at--) {
+    const other = Math.floor(random() * (at + 1))
+    ;[shuffled[at], shuffled[other]] = [shuffled[other] as Item, shuffled[at] as Item]
+  }
+  return shuffled
+}
+
+/** Mulberry32: the same numbers for the same seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
