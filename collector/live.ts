@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /** Puts together what the stages know of themselves: the snapshot that page, API and metrics show. */
 import type { LiveStatus } from '../schemas/live-status.js'
 import type { CaptureReason, Reason, Stage } from '../schemas/reasons.js'

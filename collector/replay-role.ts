@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /**
  * Frames of a capture file → batches for the store: HEP frames one after another, each with its own length.
  *

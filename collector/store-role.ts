@@ -3,9 +3,10 @@
  *
  * `accept` folds a batch and returns; a flush runs beside it, one at a time:
  *
- *   1. read back attempts that are stored and not in memory, and merge
+ *   1. raw messages, on a connection of their own, beside the steps below  (rows with identity: safe to repeat)
+ *      read back attempts that are stored and not in memory, and merge
  *   2. intent: the minutes this flush makes stale                        (store_checkpoints)
- *   3. raw messages, attempts, tap counts, refused samples               (rows with identity: safe to repeat)
+ *   3. attempts, tap counts, refused samples                             (rows with identity: safe to repeat)
  *   4. recompute the stale minutes                                        (not at every flush when that is dear)
  *   5. commit the bus position
  *
@@ -42,6 +43,8 @@ import { StoredIndex } from './store/stored-index.js'
 
 export interface StoreOptions {
   writer: ClickHouseClient
+  /** A connection of its own for raw messages, which are stored while attempts are still being encoded. */
+  rawWriter?: ClickHouseClient
   insertFolder: string
   config: TrunkscopeConfig
   busPartition: number
@@ -72,7 +75,7 @@ export interface StoreStatus {
 
 const FLUSH_INTERVAL_MS = 1_000
 /** Rows and bytes of raw messages that may wait for a flush in flight before folding pauses. */
-const PENDING_BYTES_MAX = 40 * 1_048_576
+const PENDING_BYTES_MAX = 64 * 1_048_576
 const FLUSH_BYTES = 16 * 1_048_576
 /** Attempts encoded in one go: about 10 ms. */
 const ENCODE_SLICE = 500
@@ -95,6 +98,7 @@ interface EncodedAttempt {
 export class StoreRole {
   readonly #options: StoreOptions
   readonly #writer: ClickHouseWriter
+  readonly #rawWriter: ClickHouseWriter
   readonly #fold: Fold
   readonly #index: StoredIndex
   readonly #attempts: OpenAttempts
@@ -116,12 +120,14 @@ export class StoreRole {
     flushes: 0,
     lastFlushSeconds: 0,
     lastRecomputeSeconds: 0,
-    problem: '',
   }
+  /** What keeps a step from working, by step: two run side by side, and one that works says nothing of the other. */
+  readonly #problems = new Map<object, string>()
 
   private constructor(options: StoreOptions) {
     this.#options = options
     this.#writer = new ClickHouseWriter(options.writer, options.insertFolder)
+    this.#rawWriter = new ClickHouseWriter(options.rawWriter ?? options.writer, options.insertFolder)
     this.#fold = foldOf(options.config)
     this.#index = new StoredIndex(options.attemptsIndexedMax)
     this.#attempts = new OpenAttempts(this.#fold, this.#index, options.attemptsInMemoryMax)
@@ -146,6 +152,7 @@ export class StoreRole {
       attemptsInMemory: this.#attempts.size,
       staleMinutes: this.#staleMinutesS.size,
       refused: this.#refused.counts,
+      problem: [...this.#problems.values()][0] ?? '',
     }
   }
 
@@ -271,6 +278,8 @@ export class StoreRole {
     const samples = this.#refused.take()
     const counts = this.#agents.takeChanged()
 
+    const messagesStored = this.#untilItWorks(() => this.#rawWriter.insert(MESSAGES, messages))
+    messagesStored.catch(() => {}) // Awaited below; until then a failure of another step may come first.
     await this.#untilItWorks(() => this.#readBack(dirty))
     const written = await this.#encode(dirty, asOfUs)
     const storedAtS = Math.floor(Date.now() / 1_000)
@@ -286,10 +295,10 @@ export class StoreRole {
 
     if (this.#staleMinutesS.size > 0 || dirty.length > 0)
       await this.#untilItWorks(() => this.#writeIntent(asOfUs))
-    await this.#untilItWorks(() => this.#writer.insert(MESSAGES, messages))
     await this.#untilItWorks(() => this.#writer.insert(ATTEMPTS, written.rows))
     await this.#untilItWorks(() => this.#writer.insert(AGENTS, agentRows))
     await this.#untilItWorks(() => this.#writer.insert(REFUSED, refusedRows))
+    await messagesStored
     for (const { entry, attempt, version, measures } of written.attempts) {
       this.#attempts.written(entry, attempt, version, measures)
     }
@@ -394,13 +403,13 @@ export class StoreRole {
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MAX_MS)) {
       try {
         await step()
-        this.#status.problem = ''
+        this.#problems.delete(step)
         return
       } catch (error) {
         const sentence = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
-        if (this.#status.problem === '')
+        if (this.#problems.size === 0)
           this.#options.log('error', `the store refuses: ${sentence}; trying again`)
-        this.#status.problem = sentence
+        this.#problems.set(step, sentence)
         if (this.#isStopping) throw error
         await new Promise((resolve) => setTimeout(resolve, pauseMs))
       }

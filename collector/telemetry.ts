@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /** Every metric of the process, raised here and nowhere else: snapshots of its stages become Prometheus text. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { LiveStatus } from '../schemas/live-status.js'

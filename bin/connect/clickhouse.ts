@@ -14,6 +14,8 @@ import { type ClickHouseClient, type ClickHouseSettings, createClient } from '@c
 export interface Engine {
   /** For inserts and the recomputation of minutes: the store's own. */
   writer: ClickHouseClient
+  /** For raw messages, beside the writer. */
+  rawWriter: ClickHouseClient
   /** For the api; a query takes a free one of a few connections. */
   readers: ClickHouseClient[]
   /** Folder the engine may read insert files from. */
@@ -56,13 +58,15 @@ export function openEmbeddedEngine(dataFolder: string): Engine {
       log: { level: 127 },
     })
   const writer = open({})
+  const rawWriter = open({})
   const readers = Array.from({ length: READERS }, () => open(READ_LIMITS))
   return {
     writer,
+    rawWriter,
     readers,
     insertFolder,
     close: async () => {
-      for (const client of [...readers, writer]) await client.close()
+      for (const client of [...readers, rawWriter, writer]) await client.close()
     },
   }
 }

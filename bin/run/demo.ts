@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/demo.test.ts
 /**
  * `trunkscope demo`: the embedded mode, fed with invented calls through the socket that agents use.
  *

@@ -1,3 +1,5 @@
+// tidy: long because the start of the whole process is read from top to bottom
+// tidy: tested by test/pipeline/real-capture.test.ts
 /**
  * The embedded mode: capture thread → spool → store → ClickHouse in this process, and the api beside it.
  *
@@ -90,6 +92,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
 
     const store = await StoreRole.open({
       writer: engine.writer,
+      rawWriter: engine.rawWriter,
       insertFolder: engine.insertFolder,
       config,
       busPartition: PARTITION,

@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /** An answer of `/v1/kpis` as a table for a terminal: one row a group, doubt beside the number. */
 import type { KpiAnswer, KpiAnswerGroup } from '../../api/kpi/answer.js'
 

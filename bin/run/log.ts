@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /**
  * The process's log: JSON lines on standard error, so that text from the wire cannot break a line or turn a terminal's
  * colours; on a terminal a plain line, control characters replaced.

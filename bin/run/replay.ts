@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /** `trunkscope replay`: a capture into a folder of its own, or on to a running collector. */
 import { kpiAnswerOf } from '../../api/kpi/answer.js'
 import { kpiQueryOf } from '../../api/kpi/query.js'
@@ -28,6 +29,7 @@ async function store(options: ReplayOptions, dataDir: string): Promise<void> {
       await applySchema(engine.writer, options.config.retention)
       const role = await StoreRole.open({
         writer: engine.writer,
+        rawWriter: engine.rawWriter,
         insertFolder: engine.insertFolder,
         config: options.config,
         busPartition: 0,

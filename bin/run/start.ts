@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /** `trunkscope start`: the embedded mode on real agents. */
 import type { StartOptions } from '../commands/options.js'
 import { type Embedded, startEmbedded } from './embedded.js'

@@ -1,3 +1,4 @@
+// tidy: tested by test/pipeline/real-capture.test.ts
 /** Waits for Ctrl-C, SIGTERM or a failure, and then drains. A second Ctrl-C ends the process at once. */
 import type { Embedded } from './embedded.js'
 

@@ -1,3 +1,4 @@
+// tidy: long because every field of the record stands in one literal, spelled out for speed
 /**
  * Facts → the attempt: every derived field in one pure function of (facts, as_of).
  *
@@ -290,7 +291,8 @@ function authenticationMs(tries: Tries): number | null {
     const next = tries.all[at + 1]
     if (next === undefined || !attempt.finals.some((final) => final.code === 401 || final.code === 407))
       return
-    for (const view of attempt.views) {
+    // In text order of the agents: which of them comes first must not depend on who was heard first.
+    for (const view of [...attempt.views].sort((a, b) => (a.agent < b.agent ? -1 : 1))) {
       const from = view.invites[0]
       const to = viewOf(next, view.agent)?.invites[0]
       if (from === undefined || to === undefined || to < from) continue

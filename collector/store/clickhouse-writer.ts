@@ -46,10 +46,11 @@ interface StoredRow {
   facts: string
 }
 
+let files = 0
+
 export class ClickHouseWriter {
   readonly client: ClickHouseClient
   readonly #folder: string
-  #files = 0
 
   constructor(client: ClickHouseClient, insertFolder: string) {
     this.client = client
@@ -59,7 +60,7 @@ export class ClickHouseWriter {
   async insert(shape: TableShape, rows: readonly Buffer[]): Promise<void> {
     if (rows.every((chunk) => chunk.length === 0)) return
     // The name comes from a counter only: the engine can read any file, so no text from outside may reach it.
-    const path = join(this.#folder, `rows-${process.pid}-${this.#files++}.rowbinary`)
+    const path = join(this.#folder, `rows-${process.pid}-${files++}.rowbinary`)
     try {
       const file = await open(path, 'w', 0o600)
       try {

@@ -17,6 +17,12 @@ export interface CollectorOptions {
   env?: Record<string, string>
 }
 
+/** A test that fails leaves its collector behind: the end of the test process ends it. */
+const started = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL')
+})
+
 export class CollectorProcess {
   private constructor(
     readonly child: ChildProcess,
@@ -44,6 +50,8 @@ export class CollectorProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     })
+    started.add(child)
+    child.once('exit', () => started.delete(child))
     let output = ''
     const banner = new Promise<void>((resolve, reject) => {
       const take = (chunk: Buffer) => {
@@ -93,6 +101,7 @@ export class CollectorProcess {
 
   /** As the out-of-memory killer would: no chance to say goodbye. */
   async kill(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return
     const exited = once(this.child, 'exit')
     this.child.kill('SIGKILL')
     await exited

@@ -9,6 +9,7 @@
  * what was not committed and read some of it again.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
+import type { Engine } from '../../bin/connect/clickhouse.js'
 import { observe } from '../../collector/enrich/observe.js'
 import { attemptIdOf } from '../../collector/fold/attempt.js'
 import { attemptKey, dialogTags, factsOf, factsText, mergeFacts } from '../../collector/fold/attempt-facts.js'
@@ -41,10 +42,7 @@ export interface Way {
   cut?: boolean
 }
 
-export interface Store {
-  client: ClickHouseClient
-  insertFolder: string
-}
+export type Store = Pick<Engine, 'writer' | 'rawWriter' | 'insertFolder'>
 
 /** What did not come out as it should, by file name; '' for what no file is to blame for. */
 export type Findings = Map<string, string[]>
@@ -70,7 +68,7 @@ export async function play(
   way: Way,
 ): Promise<Findings> {
   const player = new Player(store, flows, startUs, way)
-  await emptyTables(store.client)
+  await emptyTables(store.writer)
   await player.play()
   return player.findings
 }
@@ -179,7 +177,8 @@ class Player {
 
   #open(): Promise<StoreRole> {
     return StoreRole.open({
-      writer: this.store.client,
+      writer: this.store.writer,
+      rawWriter: this.store.rawWriter,
       insertFolder: this.store.insertFolder,
       config: this.#config,
       busPartition: 0,
@@ -198,8 +197,8 @@ class Player {
   async #judge(atUs: number): Promise<void> {
     const attempts = this.#rules.attempts()
     const byRule = sumsByRule(attempts.values())
-    const [rollups, exact] = [await sumsOfRollups(this.store.client), await sumsOfAttempts(this.store.client)]
-    const rows = await storedRows(this.store.client)
+    const [rollups, exact] = [await sumsOfRollups(this.store.writer), await sumsOfAttempts(this.store.writer)]
+    const rows = await storedRows(this.store.writer)
     const moment = `at ${atUs / 1_000_000}s`
     for (const sentence of differences(byRule, rollups))
       this.#note(this.#fileOf(sentence), `${moment}, rollups: ${sentence}`)
