@@ -16,7 +16,6 @@
  * A store that fails is retried with a growing pause until it works; `problem` says why, and the bus holds what comes.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
-import type { Attempt } from '../schemas/attempt.js'
 import { ATTEMPT_COLUMNS } from '../schemas/call-attempts.js'
 import type { TrunkscopeConfig } from '../schemas/config.js'
 import { HEP_FLAG, type ReceivedFrame } from '../schemas/hep-frame.js'
@@ -35,6 +34,7 @@ import {
   measuresOf,
   type OpenAttempt,
   OpenAttempts,
+  type WrittenAttempt,
 } from './store/open-attempts.js'
 import { REFUSED_COLUMNS, RefusedSamples } from './store/refused.js'
 import { restoreIndex, restoreOpenAttempts } from './store/restore.js'
@@ -90,7 +90,7 @@ const REFUSED = shapeOf('rejected_frames', REFUSED_COLUMNS)
 
 interface EncodedAttempt {
   entry: OpenAttempt
-  attempt: Attempt
+  attempt: WrittenAttempt
   version: number
   measures: Measures
 }
@@ -366,7 +366,9 @@ export class StoreRole {
         for (const minuteS of this.#attempts.staleMinutes(entry, attempt, measures))
           this.#staleMinutesS.add(minuteS)
         this.#attempts.encoded(entry, attempt, factsJson)
-        attempts.push({ entry, attempt, version, measures })
+        const { minuteS, endMinuteS, state, answeredAtUs, invited } = attempt
+        const written = { minuteS, endMinuteS, state, answeredAtUs, invited }
+        attempts.push({ entry, attempt: written, version, measures })
       }
       await new Promise((resolve) => setImmediate(resolve))
     }

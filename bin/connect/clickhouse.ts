@@ -57,8 +57,9 @@ export function openEmbeddedEngine(dataFolder: string): Engine {
       // The engine's own text reaches us as the error of the failed call.
       log: { level: 127 },
     })
-  const writer = open({})
-  const rawWriter = open({})
+  // One thread each: they run beside the fold, and on two cores more threads only take turns with it.
+  const writer = open({ max_threads: 1 })
+  const rawWriter = open({ max_threads: 1 })
   const readers = Array.from({ length: READERS }, () => open(READ_LIMITS))
   return {
     writer,

@@ -231,7 +231,7 @@ export class OpenAttempts {
   }
 
   /** Tells that the entry's row was written. */
-  written(entry: OpenAttempt, attempt: Attempt, version: number, measures: Measures): void {
+  written(entry: OpenAttempt, attempt: WrittenAttempt, version: number, measures: Measures): void {
     entry.stored = { version, minuteS: attempt.minuteS, endMinuteS: attempt.endMinuteS }
     entry.alsoStored = []
     entry.startMeasures = measures.start
@@ -271,6 +271,9 @@ export class OpenAttempts {
     }
   }
 }
+
+/** What is remembered of an attempt until its row is written: the record itself is large, and a flush has thousands. */
+export type WrittenAttempt = Pick<Attempt, 'minuteS' | 'endMinuteS' | 'state' | 'answeredAtUs' | 'invited'>
 
 /** What rollups count of an attempt, hashed: equal hashes, nothing to recompute. */
 export interface Measures {
