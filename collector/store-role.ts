@@ -20,7 +20,6 @@ import { ATTEMPT_COLUMNS } from '../schemas/call-attempts.js'
 import type { TrunkscopeConfig } from '../schemas/config.js'
 import { HEP_FLAG, type ReceivedFrame } from '../schemas/hep-frame.js'
 import type { RefusedSample } from '../schemas/reasons.js'
-import { MESSAGE_COLUMNS } from '../schemas/sip-messages.js'
 import type { BusBatch } from './bus/bus.js'
 import { observe } from './enrich/observe.js'
 import { foldOf } from './fold-wiring.js'
@@ -80,7 +79,7 @@ const FLUSH_BYTES = 16 * 1_048_576
 /** Attempts encoded in one go: about 10 ms. */
 const ENCODE_SLICE = 500
 /** Minutes are recomputed at most this share of the time, as long as they are fresh enough. */
-const RECOMPUTE_DUTY = 0.25
+const RECOMPUTE_DUTY = 0.15
 const RECOMPUTE_WAIT_MAX_MS = 3_000
 const EVICT_EVERY_FLUSHES = 1
 const RETRY_PAUSE_MAX_MS = 10_000
@@ -236,7 +235,7 @@ export class StoreRole {
       if (observed.frameFlags & (HEP_FLAG.missingTimestamp | HEP_FLAG.clampedTimestamp))
         count.timestampsReplaced++
     }
-    this.#messages.row(MESSAGE_COLUMNS, {
+    this.#messages.message({
       observed,
       receivedAtUs: frame.receivedAtUs,
       storedAtS,

@@ -13,7 +13,7 @@ export interface MessageRow {
 }
 
 /** A Call-ID longer than this is cut in the column it is looked up by; the raw text has all of it. */
-const CALL_ID_MAX = 512
+export const CALL_ID_MAX = 512
 
 export const MESSAGE_COLUMNS: readonly Column<MessageRow>[] = [
   { name: 'call_id', type: 'String', of: (row) => row.observed.message.callId.slice(0, CALL_ID_MAX) },
@@ -56,6 +56,6 @@ const METHODS = new Set([
 ])
 
 /** Method names come from the wire: only the registered ones become a column value of low cardinality. */
-function methodLabel(method: string): string {
+export function methodLabel(method: string): string {
   return METHODS.has(method) ? method : 'other'
 }

@@ -31,9 +31,9 @@ const SETTINGS: ClickHouseSettings = {
   // A hostile spread of capture times must not make an insert fail: the months are bounded by the clamp.
   max_partitions_per_insert_block: '0',
   max_threads: 2,
-  // A flush may be 50 MB of messages: in blocks of this size the engine needs a few times as much, and not of all of it.
-  min_insert_block_size_bytes: '16777216',
-  min_insert_block_size_rows: '50000',
+  // A flush is 50 MB of messages under load: one part, and no larger ones after a long replay.
+  min_insert_block_size_bytes: '67108864',
+  min_insert_block_size_rows: '100000',
 }
 
 const READ_LIMITS: ClickHouseSettings = {

@@ -9,6 +9,7 @@
  * our own texts are UTF-8. Source: https://clickhouse.com/docs/interfaces/formats/RowBinary
  */
 import type { Column, ColumnType } from '../../schemas/call-attempts.js'
+import { CALL_ID_MAX, type MessageRow, methodLabel } from '../../schemas/sip-messages.js'
 
 type Write = (writer: RowBinaryWriter, value: unknown) => void
 
@@ -33,7 +34,7 @@ const WRITE: Record<ColumnType, Write> = {
 }
 
 const CHUNK_BYTES = 1 << 20
-const FREE_CHUNKS_MAX = 96
+const FREE_CHUNKS_MAX = 64
 const freeChunks: Buffer[] = []
 /** Below 0x80, so that the length is one byte. */
 const SHORT_TEXT_CHARS = 40
@@ -83,6 +84,32 @@ export class RowBinaryWriter {
 
   row<Row>(columns: readonly Column<Row>[], row: Row): void {
     for (const column of columns) WRITE[column.type](this, column.of(row))
+    this.rows++
+  }
+
+  /** The same bytes as `row(MESSAGE_COLUMNS, …)`, spelled out: half of all cells that are ever written are these (tested). */
+  message(row: MessageRow): void {
+    const { observed } = row
+    const { message } = observed
+    this.text(message.callId.length > CALL_ID_MAX ? message.callId.slice(0, CALL_ID_MAX) : message.callId)
+    this.uint64(observed.capturedAtUs)
+    this.hex16(observed.hash)
+    this.uint64(row.receivedAtUs)
+    this.uint32(row.storedAtS)
+    this.text(observed.agent)
+    this.text(row.transport)
+    this.uint8(row.ipProtocol)
+    this.text(observed.sourceAddress)
+    this.uint16(observed.sourcePort)
+    this.text(observed.destinationAddress)
+    this.uint16(observed.destinationPort)
+    this.text(methodLabel(message.method))
+    this.uint16(message.statusCode)
+    this.uint64(message.cseqNumber)
+    this.text(message.parseError)
+    this.uint8(observed.frameFlags)
+    this.uint8(message.truncated ? 1 : 0)
+    this.bytes(row.raw)
     this.rows++
   }
 

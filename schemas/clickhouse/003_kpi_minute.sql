@@ -25,4 +25,5 @@ CREATE TABLE IF NOT EXISTS kpi_minute
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(minute)
 ORDER BY (minute, party, carrier, site, direction, bus_partition)
-TTL computed_at + INTERVAL 13 MONTH;
+TTL computed_at + INTERVAL 13 MONTH
+SETTINGS min_bytes_for_wide_part = 268435456;
