@@ -56,6 +56,7 @@ async function run(folder: string): Promise<void> {
   const startedMs = performance.now()
   generator.go()
   const rss = watchRss(pid)
+  const lag = watchLag(collector, Number(values.seconds))
   const sent = await generator.result
   const sentMs = performance.now()
   const refused = async () => collector.metric('trunkscope_dropped_total')
@@ -70,6 +71,7 @@ async function run(folder: string): Promise<void> {
   const kernelDrops = await collector.metric('trunkscope_capture_kernel_drops_total')
   const droppedByUs = await refused()
   const peak = rss.stop()
+  const lags = await lag
   await collector.stop()
   const stored = await count(dataDir)
   const lines: [string, string | number][] = [
@@ -85,6 +87,7 @@ async function run(folder: string): Promise<void> {
     ['messages stored (distinct rows)', stored.messages],
     ['attempts stored / calls sent', `${stored.attempts} / ${sent.callsBegun}`],
     ['sent − stored − dropped', sent.framesSent - stored.messages - Math.max(droppedByUs, kernelDrops)],
+    ['spool lag after each third of the time, MB', lags.map((bytes) => (bytes / 1e6).toFixed(0)).join(', ')],
     ['stored and folded after the last frame, s', ((settledMs - sentMs) / 1_000).toFixed(1)],
     ['frames/s, first frame to all stored', Math.round(stored.messages / ((settledMs - startedMs) / 1_000))],
     ['CPU of the collector, µs a frame', ((cpu * 1e6) / stored.messages).toFixed(1)],
@@ -149,6 +152,16 @@ function cpuSeconds(pid: number): number {
 
 function stealTicks(): number {
   return Number(readFileSync('/proc/stat', 'utf8').split('\n')[0]?.split(/\s+/)[8])
+}
+
+/** What waits in the spool after each third of the sending: a rate that is sustained leaves it where it was. */
+async function watchLag(collector: CollectorProcess, seconds: number): Promise<number[]> {
+  const lags: number[] = []
+  for (let third = 0; third < 3; third++) {
+    await new Promise((resolve) => setTimeout(resolve, (seconds * 1_000) / 3))
+    lags.push(await collector.metric('trunkscope_spool_lag_bytes'))
+  }
+  return lags
 }
 
 /** Highest resident size, kB. */

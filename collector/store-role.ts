@@ -79,8 +79,8 @@ const FLUSH_BYTES = 16 * 1_048_576
 /** Attempts encoded in one go: about 10 ms. */
 const ENCODE_SLICE = 500
 /** Minutes are recomputed at most this share of the time, as long as they are fresh enough. */
-const RECOMPUTE_DUTY = 0.15
-const RECOMPUTE_WAIT_MAX_MS = 3_000
+const RECOMPUTE_DUTY = 0.1
+const RECOMPUTE_WAIT_MAX_MS = 4_000
 const EVICT_EVERY_FLUSHES = 1
 const RETRY_PAUSE_MAX_MS = 10_000
 

@@ -16,6 +16,6 @@ export interface ObservedMessage {
   frameFlags: number
   /** Identity of the row: 32 hex digits. */
   hash: string
-  /** Of the message body, '' without SDP (`sip/sdp.ts`); only INVITE and its responses need it. */
+  /** Of the SDP of an INVITE or a final response to it (`sip/sdp.ts`); '' for any other message, and without SDP. */
   sdpHash: string
 }

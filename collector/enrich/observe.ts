@@ -11,6 +11,7 @@ import { hash } from 'node:crypto'
 import { HEP_FLAG, type HepFrame, type ReceivedFrame } from '../../schemas/hep-frame.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
 import type { CaptureReason, DecodeReason } from '../../schemas/reasons.js'
+import type { SipMessage } from '../../schemas/sip-message.js'
 import { decodeHep3, sipPayloadOf } from '../../sip/hep3.js'
 import { redactSip } from '../../sip/redact.js'
 import { sdpHash } from '../../sip/sdp.js'
@@ -90,7 +91,7 @@ export function observe(received: ReceivedFrame): Observation | Refusal {
     destinationPort: frame.destinationPort,
     frameFlags: flags,
     hash: rowIdentity(agent, frame, capturedAtUs, payload),
-    sdpHash: message.hasSdp && message.cseqMethod === 'INVITE' ? sdpHash(payload, message) : '',
+    sdpHash: isKeptSdp(message) ? sdpHash(payload, message) : '',
   }
   return {
     observed,
@@ -98,6 +99,12 @@ export function observe(received: ReceivedFrame): Observation | Refusal {
     ipProtocol: frame.ipProtocol,
     raw: redactSip(payload, message),
   }
+}
+
+/** The fold keeps the SDP of the INVITE and of its final response; hashing another costs more than reading the message. */
+function isKeptSdp(message: SipMessage): boolean {
+  if (!message.hasSdp || message.cseqMethod !== 'INVITE') return false
+  return message.statusCode === 0 || message.statusCode >= 200
 }
 
 function captureTime(frame: HepFrame, receivedAtUs: number): { capturedAtUs: number; flags: number } {
