@@ -81,7 +81,6 @@ const ENCODE_SLICE = 500
 /** Minutes are recomputed at most this share of the time, as long as they are fresh enough. */
 const RECOMPUTE_DUTY = 0.1
 const RECOMPUTE_WAIT_MAX_MS = 4_000
-const EVICT_EVERY_FLUSHES = 1
 const RETRY_PAUSE_MAX_MS = 10_000
 
 const AGENTS = shapeOf('agents_minute', AGENT_COLUMNS)
@@ -311,7 +310,7 @@ export class StoreRole {
       this.#committed = position
     }
     this.#status.flushes++
-    if (this.#status.flushes % EVICT_EVERY_FLUSHES === 0) this.#attempts.evict(asOfUs)
+    this.#attempts.evict(asOfUs)
     this.#status.lastFlushSeconds = (performance.now() - startedMs) / 1_000
   }
 
