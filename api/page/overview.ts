@@ -89,7 +89,7 @@ function totalsStrip(deps: RouteDeps, total: Sums, range: PageRange): Html {
     return html`<div><dt>${label}</dt><dd title="${kpiDoubt(value)}">${value.value === null ? html`<span class="none">${kpiText(value)}</span>` : kpiText(value)}<small>${interval === '' ? (value.unit === 's' ? plural(value.count, 'call') : '') : html`${interval}\u202f%`}</small></dd></div>`
   }
   return html`<section aria-label="All carriers, ${range.words}"><dl class="totals">
-<div><dt>Attempts</dt><dd>${count(countOf(total, 'attempts'))}<small>closed, ${range.words}</small></dd></div>
+<div><dt>Attempts</dt><dd>${count(countOf(total, 'attempts'))}<small>closed</small></dd></div>
 <div><dt>Open</dt><dd>${count(countOf(total, 'open'))}<small>no outcome yet</small></dd></div>
 <div><dt>Incomplete</dt><dd>${count(countOf(total, 'incomplete'))}<small>capture loss</small></dd></div>
 ${entry('ASR', 'asr')}${entry('NER', 'ner')}${entry('487', 'rate_487')}${entry('Pre-ring 487', 'pre_ring_487_rate')}${entry('PDD median', 'pdd_p50')}${entry('PDD p95', 'pdd_p95')}${entry('Attested A', 'attestation_a_rate')}${entry('ACD', 'acd')}

@@ -50,7 +50,7 @@ ${live.ready ? null : html`<span class="bad"><b>not ready</b> ${live.problem}</s
 
 export function agentTable(agents: readonly AgentJson[], range: PageRange): Html {
   if (agents.length === 0) {
-    return html`<section><h2>Agents</h2><p class="quiet">No agent was heard of in the last 24 hours.</p></section>`
+    return html`<section><h2>Agents</h2><p class="quiet">No agent was heard of in this range or in the day before its end (by the time of arrival).</p></section>`
   }
   return html`<section><h2>Agents <span class="quiet">frames ${range.words}</span></h2>
 <div class="scroll"><table><caption class="hidden">Capture agents</caption>
