@@ -158,12 +158,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
         await app.close()
         await capture.stop()
         bus.notify(capture.endPosition, capture.receivedUntilUs)
-        await Promise.race([delivered.reached(capture.endPosition), delivery])
-        store.stop()
-        await bus.close()
-        await store.drain()
-        await engine.close()
-        folder.release()
+        try {
+          // A store that refuses is not waited for: what it did not take stays in the spool for the next start.
+          if (store.status.problem !== '') store.stop()
+          await Promise.race([delivered.reached(capture.endPosition), delivery])
+          store.stop()
+          await bus.close()
+          await store.drain()
+        } finally {
+          await engine.close()
+          folder.release()
+        }
       },
     }
   } catch (error) {
