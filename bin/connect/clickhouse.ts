@@ -34,6 +34,8 @@ const SETTINGS: ClickHouseSettings = {
   // A flush is 50 MB of messages under load: one part, and no larger ones after a long replay.
   min_insert_block_size_bytes: '67108864',
   min_insert_block_size_rows: '100000',
+  // What one flush writes holds no row twice; what came again is folded away by merges and by FINAL.
+  optimize_on_insert: 0,
 }
 
 const READ_LIMITS: ClickHouseSettings = {
@@ -55,6 +57,8 @@ export function openEmbeddedEngine(dataFolder: string): Engine {
   const insertFolder = join(dataFolder, 'inserts')
   mkdirSync(path, { recursive: true, mode: 0o700 })
   mkdirSync(insertFolder, { recursive: true, mode: 0o700 })
+  // The engine's allocator keeps freed pages for 5 s by default; merges come every few seconds, so their peaks would add up.
+  process.env.JE_MALLOC_CONF ??= 'dirty_decay_ms:1000,muzzy_decay_ms:0'
   const createChdbConnection = loadChdb()
   const open = (settings: ClickHouseSettings) =>
     createClient({

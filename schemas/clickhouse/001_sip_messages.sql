@@ -26,4 +26,5 @@ CREATE TABLE IF NOT EXISTS sip_messages
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(captured_at)
 ORDER BY (call_id, captured_at, row_id)
-TTL stored_at + INTERVAL 7 DAY;
+TTL stored_at + INTERVAL 7 DAY
+SETTINGS index_granularity_bytes = 2097152;

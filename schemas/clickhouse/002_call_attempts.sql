@@ -1,7 +1,7 @@
 -- One row an attempt (schemas/attempt.ts), written whole each time it changes; the highest version stands. When the
 -- minute of an attempt moves (an earlier INVITE came late), a row with is_deleted = 1 takes the old place. Columns are
 -- those of schemas/call-attempts.ts, in that order (tested). Parts stay compact up to 256 MiB: each column of a wide part
--- takes its own write buffers while parts are merged, some 200 MB in all.
+-- takes its own write buffers while parts are merged, some 200 MB in all. Granules of 2 MiB: a merge holds one of every part.
 CREATE TABLE IF NOT EXISTS call_attempts
 (
     minute             DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
@@ -85,4 +85,4 @@ ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toYYYYMM(minute)
 ORDER BY (minute, attempt_id)
 TTL stored_at + INTERVAL 13 MONTH
-SETTINGS min_bytes_for_wide_part = 268435456;
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity_bytes = 2097152;
