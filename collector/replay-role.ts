@@ -49,7 +49,7 @@ export async function* readFrames(
       reader.push(chunk as Buffer, (bytes, start, end) => {
         const frame = Buffer.from(bytes.subarray(start, end))
         receivedAtUs = Math.max(receivedAtUs, arrivalOf(frame, progress))
-        frames.push({ receivedAtUs, transport: 'file', peerAddress: 'file', bytes: frame })
+        frames.push({ receivedAtUs, transport: 'file', peerAddress: 'file', bytes: frame, position: 0 })
       })
       progress.bytes += (chunk as Buffer).length
       while (frames.length >= FRAMES_A_BATCH) {
@@ -84,7 +84,7 @@ export async function* replayBatches(
   for await (const frames of readFrames(files, progress)) {
     const nextPosition = position + frames.length
     const receivedUntilUs = frames.at(-1)?.receivedAtUs ?? 0
-    yield { partition: 0, frames, position, nextPosition, receivedUntilUs }
+    yield { partition: 0, basePartition: 0, frames, position, nextPosition, receivedUntilUs }
     position = nextPosition
   }
 }

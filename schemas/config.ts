@@ -41,6 +41,9 @@ const peer = z.union([
   }),
 ])
 
+/** Path of a file; secrets stand in files, never in the configuration itself. */
+const file = z.string().min(1)
+
 export const configSchema = z.strictObject({
   sites: z
     .array(
@@ -82,8 +85,67 @@ export const configSchema = z.strictObject({
       receive_buffer_bytes: z.int().min(65_536).default(8_388_608),
       tcp_connections_max: z.int().min(1).default(1_024),
       tcp_connections_per_address_max: z.int().min(1).default(64),
+      /** Agents may send from these networks only; empty: from anywhere. */
+      allowed_agents: z.array(cidr).default([]),
+      /** HEP2 carries no key and no lengths worth trusting: off unless an old agent needs it. */
+      hep2: z.boolean().default(false),
+      /** For HEP over TLS (`--hep-tls`). */
+      tls: z
+        .strictObject({
+          cert_file: file,
+          key_file: file,
+          /** Agents must show a certificate of one of these authorities. */
+          client_ca_file: file.optional(),
+        })
+        .optional(),
     })
     .prefault({}),
+  /** The bus of the cluster; needed by `capture` and `store`, not by `start`. */
+  kafka: z
+    .strictObject({
+      brokers: z
+        .array(
+          z.string().regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, {
+            message: 'is no broker; write HOST:PORT, for example kafka-1.example:9092',
+          }),
+        )
+        .min(1),
+      topic: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]{1,249}$/)
+        .default('trunkscope.hep'),
+      /** The number the topic is made with, the same in every process and for ever; the topic itself may grow to a multiple. */
+      base_partitions: z.int().min(1).max(1_024).default(24),
+      replication_factor: z.int().min(1).max(15).default(1),
+      retention_hours: z.int().min(1).default(24),
+      group: z.string().min(1).max(249).default('trunkscope-store'),
+      compression: z.enum(['none', 'gzip']).default('none'),
+      tls: z
+        .strictObject({ ca_file: file.optional(), cert_file: file.optional(), key_file: file.optional() })
+        .optional(),
+      sasl: z
+        .strictObject({
+          mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+          username: z.string().min(1),
+          password_file: file,
+        })
+        .optional(),
+    })
+    .optional(),
+  /** The ClickHouse server of the cluster; needed by `store` and `api`, not by `start`. */
+  clickhouse: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }),
+      database: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/)
+        .default('trunkscope'),
+      username: z.string().min(1).default('default'),
+      password_file: file.optional(),
+      ca_file: file.optional(),
+      request_timeout_ms: z.int().min(1_000).default(60_000),
+    })
+    .optional(),
 })
 
 export type TrunkscopeConfig = z.output<typeof configSchema>

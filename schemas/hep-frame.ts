@@ -11,6 +11,8 @@ export interface ReceivedFrame {
   peerAddress: string
   /** The HEP frame, byte for byte. */
   bytes: Buffer
+  /** Where the bus holds it: position of the sealed batch (spool) or of the record (Kafka) it came in; 0 outside a bus. */
+  position: number
 }
 
 export const TRANSPORTS = ['udp', 'tcp', 'tls', 'file'] as const

@@ -30,6 +30,7 @@ export const DECODE_REASONS = {
   decompress_failed: 'the compressed payload (chunk 16) is neither gzip nor zlib, or is damaged',
   decompress_too_large: 'the compressed payload would grow past the output or ratio bound',
   spool_damaged: 'a batch of the spool failed its checksum or was cut short',
+  record_damaged: 'a record of the bus is no container of frames, or failed its checksum',
 } as const
 export type DecodeReason = keyof typeof DECODE_REASONS
 

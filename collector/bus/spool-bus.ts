@@ -183,6 +183,7 @@ export class SpoolBus implements Bus {
     const endPosition = this.#endPosition
     const batch: BusBatch = {
       partition: PARTITION,
+      basePartition: PARTITION,
       frames: [],
       position,
       nextPosition: position,

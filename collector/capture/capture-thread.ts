@@ -221,6 +221,7 @@ function unpackFrames(packed: PackedFrames): ReceivedFrame[] {
       transport: packed.transports[index]!,
       peerAddress: packed.peerAddresses[index]!,
       bytes: bytes.subarray(at - length, at),
+      position: 0,
     }
   })
 }

@@ -145,7 +145,7 @@ export function decodeSpan(
     if (size === 0) {
       size = batchSizeAt(bytes, at, position + at)
       if (size === CUT && !final) break
-      if (size > 0 && !readRecords(bytes, at, size, span.frames)) size = 0
+      if (size > 0 && !readRecords(bytes, at, size, position + at, span.frames)) size = 0
       if (size > 0) span.receivedUntilUs = readUint64(bytes, at + 24)
     }
     if (size > 0) {
@@ -192,7 +192,13 @@ function nextBatchCandidate(bytes: Buffer, from: number, position: number, final
 }
 
 /** Adds the records of a sound batch; false, and nothing added, when they do not fill it exactly. */
-function readRecords(bytes: Buffer, batchAt: number, size: number, frames: ReceivedFrame[]): boolean {
+function readRecords(
+  bytes: Buffer,
+  batchAt: number,
+  size: number,
+  position: number,
+  frames: ReceivedFrame[],
+): boolean {
   const before = frames.length
   const end = batchAt + size
   let remaining = bytes.readUInt32LE(batchAt + 12)
@@ -210,6 +216,7 @@ function readRecords(bytes: Buffer, batchAt: number, size: number, frames: Recei
       transport,
       peerAddress: address,
       bytes: bytes.subarray(frameAt, next),
+      position,
     })
     at = next
   }

@@ -114,6 +114,7 @@ function frameOf(sent: Sent, agent: number, startUs: number, clockUs: number): R
     receivedAtUs: startUs + sent.atUs + sent.lateUs,
     transport: 'udp',
     peerAddress: AGENT_PEER,
+    position: 0,
     bytes: encodeHep3({
       sourceAddress: sent.from,
       sourcePort: 5060,

@@ -151,6 +151,7 @@ class Player {
     this.#role ??= await this.#open()
     await this.#role.accept({
       partition: 0,
+      basePartition: 0,
       frames: [...frames],
       position,
       nextPosition: this.#log.length,
@@ -168,6 +169,7 @@ class Player {
     const position = Math.floor(this.#committed * this.#random())
     await this.#role.accept({
       partition: 0,
+      basePartition: 0,
       frames: this.#log.slice(position),
       position,
       nextPosition: this.#log.length,

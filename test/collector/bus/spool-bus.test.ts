@@ -143,7 +143,9 @@ describe('spool bus', () => {
         expect(batch.position).toBe(position)
         expect(batch.damaged).toBeUndefined()
         position = batch.nextPosition
-        frames.push(...batch.frames.map((frame) => ({ ...frame, bytes: Buffer.from(frame.bytes) })))
+        frames.push(
+          ...batch.frames.map((frame) => ({ ...frame, position: 0, bytes: Buffer.from(frame.bytes) })),
+        )
       })
       for (let number = 0; number < 500; number++) {
         append(writer, frame(number))
@@ -198,7 +200,14 @@ describe('spool bus', () => {
       const batch = await new Promise<BusBatch>((resolve) => {
         void bus.subscribe(async (idle) => resolve(idle))
       })
-      expect(batch).toEqual({ partition: 0, frames: [], position: 0, nextPosition: 0, receivedUntilUs: 42 })
+      expect(batch).toEqual({
+        partition: 0,
+        basePartition: 0,
+        frames: [],
+        position: 0,
+        nextPosition: 0,
+        receivedUntilUs: 42,
+      })
       await bus.close()
     }))
 

@@ -149,7 +149,7 @@ describe('capture thread', () => {
       const frames: ReceivedFrame[] = []
       let receivedUntilUs = 0
       const reading = bus.subscribe(async (batch) => {
-        frames.push(...batch.frames)
+        frames.push(...batch.frames.map((received) => ({ ...received, position: 0 })))
         receivedUntilUs = batch.receivedUntilUs
         if (batch.frames.length > 0) await bus.commit(batch.partition, batch.nextPosition)
       })

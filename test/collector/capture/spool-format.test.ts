@@ -19,6 +19,7 @@ const anyFrame: fc.Arbitrary<ReceivedFrame> = fc.record({
   transport: fc.constantFrom(...TRANSPORTS),
   peerAddress: fc.oneof(fc.ipV4(), fc.ipV6(), fc.constant('file')),
   bytes: fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+  position: fc.constant(0),
 })
 
 function encodeBatch(frames: ReceivedFrame[], position: number, receivedUntilUs = 7): Buffer {
@@ -42,7 +43,8 @@ function encodeSegment(start: number, groups: ReceivedFrame[][]): Segment {
   const parts = [encodeSegmentHeader(start)]
   const batches: Segment['batches'] = []
   let at = SEGMENT_HEADER_BYTES
-  for (const frames of groups) {
+  for (const group of groups) {
+    const frames = group.map((frame) => ({ ...frame, position: start + at }))
     const batch = encodeBatch(frames, start + at)
     batches.push({ from: at, to: at + batch.length, frames })
     parts.push(batch)
@@ -159,7 +161,7 @@ describe('spool format', () => {
 
   test('a copy of a batch inside a frame is not taken for a batch when its own batch is damaged', () => {
     const forged = encodeBatch(
-      [{ receivedAtUs: 1, transport: 'tcp', peerAddress: 'forged', bytes: Buffer.alloc(3) }],
+      [{ receivedAtUs: 1, transport: 'tcp', peerAddress: 'forged', bytes: Buffer.alloc(3), position: 0 }],
       32,
     )
     const carrier: ReceivedFrame = {
@@ -167,6 +169,7 @@ describe('spool format', () => {
       transport: 'udp',
       peerAddress: '192.0.2.1',
       bytes: forged,
+      position: 0,
     }
     const { bytes, batches } = encodeSegment(0, [[carrier]])
     bytes[batches[0]!.to - 1]! ^= 1
@@ -198,12 +201,14 @@ describe('spool format', () => {
         transport: 'udp',
         peerAddress: '192.0.2.7',
         bytes: Buffer.from('HEP3\0\x06'),
+        position: 0x4020,
       },
       {
         receivedAtUs: 1_700_000_000_000_002,
         transport: 'tcp',
         peerAddress: '2001:db8::1',
         bytes: Buffer.from('HEP3\0\x06'),
+        position: 0x4020,
       },
     ])
   })

@@ -33,6 +33,7 @@ export function frame(number: number, bytes = 40): ReceivedFrame {
     transport: TRANSPORTS[number % 3]!,
     peerAddress: number % 2 === 0 ? '192.0.2.7' : '2001:db8::1',
     bytes: Buffer.alloc(bytes, `frame ${number};`),
+    position: 0,
   }
 }
 
@@ -71,7 +72,9 @@ export async function readUpTo(
   await bus.subscribe(async (batch) => {
     delivered.batches.push(batch)
     // Their bytes hold until this returns.
-    delivered.frames.push(...batch.frames.map((frame) => ({ ...frame, bytes: Buffer.from(frame.bytes) })))
+    delivered.frames.push(
+      ...batch.frames.map((frame) => ({ ...frame, position: 0, bytes: Buffer.from(frame.bytes) })),
+    )
     for (const stretch of batch.damaged ?? []) delivered.damagedBytes += stretch.bytes
     if (batch.nextPosition >= endPosition) void bus.close()
   })

@@ -11,6 +11,7 @@ describe('the row of a message', () => {
         receivedAtUs: 1_795_000_000_000_000 + number,
         transport: 'udp',
         peerAddress: '127.0.0.1',
+        position: 0,
         bytes,
       })
       if ('reason' in seen) return []

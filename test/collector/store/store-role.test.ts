@@ -53,6 +53,7 @@ const STRANGE = [
     receivedAtUs: START_US + second * 1_000_000,
     transport: 'udp',
     peerAddress: '192.0.2.9',
+    position: 0,
     bytes: encodeHep3({ agentId: 9, capturedAtUs: START_US + second * 1_000_000, ...fields }),
   }),
 )
@@ -143,7 +144,14 @@ async function run({ batches, deaths = [], pause, ...options }: Run): Promise<nu
         // Batches are cut at the same places, whoever reads them.
         const nextPosition = Math.min(FRAMES.length, (Math.floor(position / size) + 1) * size)
         const frames = FRAMES.slice(position, nextPosition)
-        await role.accept({ partition: 0, frames, position, nextPosition, receivedUntilUs: 0 })
+        await role.accept({
+          partition: 0,
+          basePartition: 0,
+          frames,
+          position,
+          nextPosition,
+          receivedUntilUs: 0,
+        })
         if (pause === undefined) await role.drain()
         else await pause()
         position = nextPosition
@@ -151,6 +159,7 @@ async function run({ batches, deaths = [], pause, ...options }: Run): Promise<nu
       const position = FRAMES.length
       await role.accept({
         partition: 0,
+        basePartition: 0,
         frames: [],
         position,
         nextPosition: position,
@@ -290,6 +299,7 @@ describe('store role', () => {
     const role = await open(client, (sentence) => sentences.push(sentence))
     await role.accept({
       partition: 0,
+      basePartition: 0,
       frames: FRAMES,
       position: 0,
       nextPosition: FRAMES.length,
@@ -308,6 +318,7 @@ describe('store role', () => {
     const role = await open(process.through(engine.writer))
     await role.accept({
       partition: 0,
+      basePartition: 0,
       frames: FRAMES,
       position: 0,
       nextPosition: FRAMES.length,
@@ -323,6 +334,7 @@ describe('store role', () => {
     const damaged = [{ reason: 'spool_damaged' as const, bytes: 512 }]
     await role.accept({
       partition: 0,
+      basePartition: 0,
       frames: [],
       position: 0,
       nextPosition: 512,
@@ -359,6 +371,7 @@ describe('store role', () => {
     const role = await open(engine.writer)
     await role.accept({
       partition: 0,
+      basePartition: 0,
       frames: FRAMES,
       position: 0,
       nextPosition: FRAMES.length,
