@@ -9,7 +9,7 @@ export interface ReceivedFrame {
   transport: Transport
   /** Address of the agent as the socket saw it, without port; 'file' in a replay. */
   peerAddress: string
-  /** The HEP frame, byte for byte. */
+  /** The HEP frame, byte for byte (inflated where the agent sent gzip). */
   bytes: Buffer
   /** Where the bus holds it: position of the sealed batch (spool) or of the record (Kafka) it came in; 0 outside a bus. */
   position: number
@@ -18,7 +18,7 @@ export interface ReceivedFrame {
 export const TRANSPORTS = ['udp', 'tcp', 'tls', 'file'] as const
 export type Transport = (typeof TRANSPORTS)[number]
 
-/** A decoded HEP3 frame. Absent numbers are 0, absent texts ''; `flags` says what was odd. */
+/** A decoded HEP frame. Absent numbers are 0, absent texts ''; `flags` says what was odd. */
 export interface HepFrame {
   /** Chunk 0x000b; 1 is SIP. */
   protocolType: number

@@ -6,15 +6,21 @@
 
 /** Capture refuses the frame: it is not accepted, not spooled. One sample a reason and second is kept. */
 export const CAPTURE_REASONS = {
-  not_hep: 'the bytes do not begin with HEP3',
+  address_not_allowed: 'the sender is in none of the networks of capture.allowed_agents',
+  not_hep: 'the bytes do not begin with HEP3 (nor, where capture.hep2 is on, with a header of HEP1 or HEP2)',
   length_mismatch: 'the length in the HEP header is not the length of the datagram',
   frame_too_short: 'the frame is shorter than its header says, or shorter than a header',
   chunk_too_short: 'a chunk gives a length below its own 6 bytes of header',
   chunk_overrun: 'a chunk runs past the end of the frame',
   key_missing: 'an agent key is configured and the frame carries none (chunk 14)',
   key_mismatch: 'the agent key of the frame is not the configured one',
+  gzip_damaged: 'the frame is compressed as a whole, and its gzip is damaged or has no end',
+  gzip_too_large: 'the frame is compressed as a whole and would grow past the output or ratio bound',
   skipped_bytes: 'bytes of a TCP stream that belong to no frame, skipped up to the next sane frame',
-  connection_limit: 'a TCP connection was refused: too many are open, in all or from that address',
+  connection_limit:
+    'a TCP connection was refused: too many are open, in all or from that address, or no file descriptor is left',
+  tls_refused:
+    'a TLS handshake failed: no TLS, too old, no certificate or one that is not trusted, or too slow',
   frame_timeout: 'a TCP connection was closed: a frame was begun and not finished in time',
   idle_timeout: 'a TCP connection was closed: nothing arrived on it for too long',
   spool_full: 'the disk spool reached its size limit or the disk is full',

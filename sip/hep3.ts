@@ -10,7 +10,8 @@
  *          `decodeHep3`: a HepFrame, or the reason. Its payload is a view into the frame.
  *          `sipPayloadOf`: the SIP bytes of a frame, or why it holds none.
  * Throws   nothing, whatever the bytes are; `encodeHep3`, which is fed by us, throws on what cannot be written.
- * Source   metrics.md §7 and §13, after HEP3 rev 37. Not here: HEP1/HEP2, and heplify's gzip over a whole frame.
+ * Source   metrics.md §7 and §13, after HEP3 rev 37. Not here: HEP1 and HEP2 (hep2.ts), heplify's gzip over
+ *          a whole frame (hep-gzip.ts).
  *
  * Tolerated, with a bit in `flags` where one is defined: no address, no timestamp, repeated chunks (the last one
  * wins; payload and compressed payload count as one, and so do the IPv4 and the IPv6 form of an address), values

@@ -1,10 +1,16 @@
-/** The options of every command that listens: `start` and `demo`. */
+/** The options of every command that listens. */
 import { type Command, Option } from 'commander'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { checkExposure } from '../connect/exposure.js'
-import { isOn, type ListenOptions, parseEndpoint } from './options.js'
+import { isOn, type ListenOptions, parseEndpoint, parseOptionalEndpoint, UsageError } from './options.js'
 
 export function addListenOptions(command: Command): Command {
+  return addHepOptions(command).addOption(
+    endpointOption('--http', 'TRUNKSCOPE_HTTP', 8080, 'where the page, the API and /metrics are'),
+  )
+}
+
+export function addHepOptions(command: Command): Command {
   return command
     .addOption(
       endpointOption(
@@ -22,14 +28,22 @@ export function addListenOptions(command: Command): Command {
         'where agents send HEP over TCP, which loses nothing',
       ),
     )
-    .addOption(endpointOption('--http', 'TRUNKSCOPE_HTTP', 8080, 'where the page, the API and /metrics are'))
+    .addOption(
+      new Option(
+        '--hep-tls <HOST:PORT>',
+        'where agents send HEP over TLS: off unless given, and capture.tls of the configuration names the certificate',
+      )
+        .env('TRUNKSCOPE_HEP_TLS')
+        .argParser(parseOptionalEndpoint),
+    )
     .option(
       '--insecure',
-      'take HEP from other machines without an agent key (env: TRUNKSCOPE_INSECURE=1); HTTP still needs a token',
+      'take HEP from any machine, without agent key, allow-list or client certificates (env: TRUNKSCOPE_INSECURE=1); ' +
+        'HTTP still needs a token',
     )
 }
 
-function endpointOption(flag: string, variable: string, port: number, description: string): Option {
+export function endpointOption(flag: string, variable: string, port: number, description: string): Option {
   return new Option(`${flag} <HOST:PORT>`, description)
     .env(variable)
     .argParser(parseEndpoint)
@@ -42,8 +56,17 @@ export function listenOptions(
   config: TrunkscopeConfig,
 ) {
   const { hepUdp, hepTcp, http } = given
+  const hepTls = given.hepTls || undefined // An empty variable reaches us as ''.
+  if (hepTls !== undefined && config.capture.tls === undefined) {
+    throw new UsageError(
+      'HEP over TLS has no certificate: --hep-tls is given, and the configuration has no capture.tls.',
+      'Put the files into the configuration:\n' +
+        '  capture:\n    tls: { cert_file: /etc/trunkscope/hep.crt, key_file: /etc/trunkscope/hep.key }\n' +
+        'or into TRUNKSCOPE_CAPTURE_TLS_CERT_FILE and TRUNKSCOPE_CAPTURE_TLS_KEY_FILE',
+    )
+  }
   const insecure = given.insecure === true || isOn(process.env.TRUNKSCOPE_INSECURE)
-  const listen = { hepUdp, hepTcp, http, insecure }
+  const listen = { hepUdp, hepTcp, hepTls, http, insecure }
   checkExposure(listen, config)
   return listen
 }

@@ -1,9 +1,12 @@
 /**
- * May it listen there? Loopback is open; anything else needs a secret first.
+ * May it listen there? Loopback is open; anything else needs to know who may come in first.
+ *
+ * For HTTP that is a bearer token. For HEP it is an agent key, or the networks agents may send from, or, on the TLS
+ * listener, client certificates; a list of networks that holds every address is none.
  *
  * Takes    the addresses to listen on, whether `--insecure` was given, and the configuration.
  * Throws   ExposureError: TRUNKSCOPE_API_TOKEN_REQUIRED when HTTP would leave loopback without a bearer token (nothing
- *          overrides that), TRUNKSCOPE_CAPTURE_KEY_REQUIRED when HEP would without an agent key and without `--insecure`.
+ *          overrides that), TRUNKSCOPE_CAPTURE_KEY_REQUIRED when HEP would be open to anyone, without `--insecure`.
  * Source   faults.md §4.1 and §4.2.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
@@ -27,31 +30,64 @@ export class ExposureError extends Error {
   }
 }
 
+export interface HepListeners {
+  hepUdp?: Endpoint | undefined
+  hepTcp?: Endpoint | undefined
+  hepTls?: Endpoint | undefined
+  insecure: boolean
+}
+
+type HepAdmission = Pick<TrunkscopeConfig, 'agent_key'> & {
+  capture: Pick<TrunkscopeConfig['capture'], 'allowed_agents' | 'tls'>
+}
+
 export function checkExposure(
-  listen: { http: Endpoint; hepUdp: Endpoint; hepTcp: Endpoint; insecure: boolean },
-  config: Pick<TrunkscopeConfig, 'api_tokens' | 'agent_key'>,
+  listen: HepListeners & { http: Endpoint },
+  config: Pick<TrunkscopeConfig, 'api_tokens'> & HepAdmission,
 ): void {
-  if (!isLoopback(listen.http.host) && config.api_tokens.length === 0) {
-    throw new ExposureError(
-      'TRUNKSCOPE_API_TOKEN_REQUIRED',
-      `HTTP on ${endpointText(listen.http)} could be reached from other machines, and no bearer token is configured.`,
-      'Make one with: openssl rand -hex 32\n' +
-        'and put it under api_tokens of the configuration, or into the variable TRUNKSCOPE_API_TOKENS; ' +
-        'or listen on loopback: --http 127.0.0.1:8080',
-    )
-  }
-  if (listen.insecure || config.agent_key !== undefined) return
+  checkHttpExposure(listen.http, config)
+  checkHepExposure(listen, config)
+}
+
+export function checkHttpExposure(http: Endpoint, config: Pick<TrunkscopeConfig, 'api_tokens'>): void {
+  if (isLoopback(http.host) || config.api_tokens.length > 0) return
+  throw new ExposureError(
+    'TRUNKSCOPE_API_TOKEN_REQUIRED',
+    `HTTP on ${endpointText(http)} could be reached from other machines, and no bearer token is configured.`,
+    'Make one with: openssl rand -hex 32\n' +
+      'and put it under api_tokens of the configuration, or into the variable TRUNKSCOPE_API_TOKENS; ' +
+      'or listen on loopback: --http 127.0.0.1:8080',
+  )
+}
+
+export function checkHepExposure(listen: HepListeners, config: HepAdmission): void {
+  const { allowed_agents: allowed, tls } = config.capture
+  const isListed = allowed.length > 0 && !allowed.some((cidr) => cidr.endsWith('/0'))
+  if (listen.insecure || config.agent_key !== undefined || isListed) return
+  const asksForCertificate = tls?.client_ca_file !== undefined
   const exposed = [
-    { option: '--hep-udp', transport: 'UDP', endpoint: listen.hepUdp },
-    { option: '--hep-tcp', transport: 'TCP', endpoint: listen.hepTcp },
-  ].filter(({ endpoint }) => !isLoopback(endpoint.host))
+    { option: '--hep-udp', transport: 'UDP', port: 9060, endpoint: listen.hepUdp },
+    { option: '--hep-tcp', transport: 'TCP', port: 9060, endpoint: listen.hepTcp },
+    {
+      option: '--hep-tls',
+      transport: 'TLS',
+      port: 9061,
+      endpoint: asksForCertificate ? undefined : listen.hepTls,
+    },
+  ].flatMap(({ endpoint, ...of }) =>
+    endpoint === undefined || isLoopback(endpoint.host) ? [] : [{ ...of, endpoint }],
+  )
   if (exposed.length === 0) return
+  const onTlsOnly = exposed.every(({ transport }) => transport === 'TLS')
   throw new ExposureError(
     'TRUNKSCOPE_CAPTURE_KEY_REQUIRED',
     `HEP over ${exposed.map(({ transport, endpoint }) => `${transport} on ${endpointText(endpoint)}`).join(' and ')} ` +
-      'would take frames from anyone who can reach it, and no agent key is configured.',
+      'would take frames from anyone who can reach it: there is no agent key and no list of the networks agents send from' +
+      `${onTlsOnly ? ', and no client certificate is asked for' : ''}.`,
     'Set agent_key in the configuration, or TRUNKSCOPE_AGENT_KEY, and the same key in every agent; ' +
-      `or listen on loopback: ${exposed.map(({ option }) => `${option} 127.0.0.1:9060`).join(' ')}; ` +
+      'or list their networks: capture.allowed_agents, or TRUNKSCOPE_CAPTURE_ALLOWED_AGENTS=10.20.0.0/16; ' +
+      `${onTlsOnly ? 'or ask for certificates: capture.tls.client_ca_file; ' : ''}` +
+      `or listen on loopback: ${exposed.map(({ option, port }) => `${option} 127.0.0.1:${port}`).join(' ')}; ` +
       'or add --insecure where the network itself lets nobody else in',
   )
 }

@@ -2,7 +2,8 @@
  * Admission: which frames may come in, and the books about those that may not.
  *
  * `Admission.check` looks at the form of a frame and, if an agent key is configured, at chunk 14. The key is
- * compared in constant time, over SHA-256 of both sides, so that neither its bytes nor its length can be timed.
+ * compared in constant time, over SHA-256 of both sides, so that neither its bytes nor its length can be timed. HEP2
+ * has no place for a key: with one configured it is refused, and without `capture.hep2` it is no HEP at all.
  * `Refusals` counts every refusal by reason and keeps a sample a second of each, with the agent key blanked: a
  * wrong key is often the right one of another place.
  *
@@ -10,6 +11,8 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { CAPTURE_REASONS, type CaptureReason, type RefusedSample } from '../../schemas/reasons.js'
+import { isHep2 } from '../../sip/hep.js'
+import { checkHep2 } from '../../sip/hep2.js'
 import { authKeyOf, checkHep3 } from '../../sip/hep3.js'
 
 export const SAMPLE_MAX_BYTES = 2_048
@@ -18,13 +21,18 @@ const BLANK = 0x2a // '*'
 
 export class Admission {
   readonly #keyDigest: Buffer | undefined
+  readonly #takesHep2: boolean
 
-  constructor(agentKey: string | undefined) {
+  constructor(agentKey: string | undefined, takesHep2 = false) {
     this.#keyDigest = agentKey === undefined ? undefined : hash('sha256', agentKey, 'buffer')
+    this.#takesHep2 = takesHep2
   }
 
   /** '' or why bytes[start, end) is not accepted. */
   check(bytes: Buffer, start: number, end: number): CaptureReason | '' {
+    if (this.#takesHep2 && isHep2(bytes[start])) {
+      return checkHep2(bytes, start, end) || (this.#keyDigest === undefined ? '' : 'key_missing')
+    }
     const refused = checkHep3(bytes, start, end)
     if (refused !== '' || this.#keyDigest === undefined) return refused
     const key = authKeyOf(bytes, start, end)
@@ -40,12 +48,17 @@ export class Refusals {
     number
   >
 
-  readonly #agentKey: Buffer | undefined
+  /** The keys to blank: the configured one, and the one before it, which agents still send after a change. */
+  #agentKeys: Buffer[] = []
   readonly #sampledAtUs = new Map<CaptureReason, number>()
   #samples: RefusedSample[] = []
 
   constructor(agentKey: string | undefined) {
-    this.#agentKey = agentKey === undefined ? undefined : Buffer.from(agentKey)
+    this.changeKey(agentKey)
+  }
+
+  changeKey(agentKey: string | undefined): void {
+    if (agentKey !== undefined) this.#agentKeys = [Buffer.from(agentKey), ...this.#agentKeys].slice(0, 2)
   }
 
   refuse(
@@ -63,7 +76,8 @@ export class Refusals {
     this.#sampledAtUs.set(reason, receivedAtUs)
     const sample = Buffer.allocUnsafeSlow(Math.min(end - start, SAMPLE_MAX_BYTES))
     bytes.copy(sample, 0, start, start + sample.length)
-    blankAgentKey(sample, this.#agentKey)
+    blankAgentKey(sample)
+    for (const agentKey of this.#agentKeys) blankAgentKey(sample, agentKey)
     this.#samples.push({
       stage: 'capture',
       reason,

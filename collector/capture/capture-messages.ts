@@ -4,13 +4,17 @@
 import type { Transport } from '../../schemas/hep-frame.js'
 import type { CaptureReason, RefusedSample } from '../../schemas/reasons.js'
 import type { CaptureErrorCode } from './capture-error.js'
+import type { AdmissionSettings } from './frame-intake.js'
 import type { BoundAddress } from './frames.js'
+import type { TlsFiles } from './tls.js'
 
 export interface ThreadOptions {
   spoolFolder: string
   udp: BoundAddress | undefined
   tcp: BoundAddress | undefined
-  agentKey: string | undefined
+  tls: BoundAddress | undefined
+  tlsFiles: TlsFiles | undefined
+  admission: AdmissionSettings
   receiveBufferBytes: number
   tcpConnectionsMax: number
   tcpConnectionsPerAddressMax: number
@@ -27,9 +31,12 @@ export interface CaptureCounters {
   /** On disk in the spool. */
   acceptedFrames: Record<Transport, number>
   acceptedBytes: Record<Transport, number>
-  /** Frames; for connection_limit, frame_timeout and idle_timeout connections; for skipped_bytes runs of bytes. */
+  /**
+   * Frames; for connection_limit, tls_refused, frame_timeout and idle_timeout connections, for address_not_allowed
+   * datagrams and connections; for skipped_bytes runs of bytes.
+   */
   refused: Record<CaptureReason, number>
-  /** Bytes in TCP streams that belonged to no frame. */
+  /** Bytes in TCP and TLS streams that belonged to no frame. */
   skippedBytes: number
   receiveBufferAskedBytes: number
   /** 0 without UDP. Linux shows twice what was set. */
@@ -57,6 +64,7 @@ export type FromThread =
       type: 'ready'
       udp: BoundAddress | undefined
       tcp: BoundAddress | undefined
+      tls: BoundAddress | undefined
       endPosition: number
       receivedUntilUs: number
       counters: CaptureCounters
@@ -66,9 +74,11 @@ export type FromThread =
   | { type: 'counters'; counters: CaptureCounters; samples: RefusedSample[] }
   | { type: 'notice'; sentence: string }
   | { type: 'published'; id: number; failure: { code: CaptureErrorCode; message: string } | undefined }
+  | { type: 'reloaded'; id: number; notices: string[] }
   | { type: 'stopped' }
 
 export type ToThread =
   | { type: 'committed'; position: number }
   | { type: 'publish'; id: number; frames: PackedFrames }
+  | { type: 'reload'; id: number; admission: AdmissionSettings; tlsFiles: TlsFiles | undefined }
   | { type: 'stop' }

@@ -1,5 +1,5 @@
 /**
- * The capture thread: UDP, TCP and the spool's writer, away from everything that takes time. It does as little as
+ * The capture thread: UDP, TCP, TLS and the spool's writer, away from everything that takes time. It does as little as
  * possible per frame: look at it, copy it into the current batch, or count why not.
  *
  * Takes    `workerData`: ThreadOptions; messages `ToThread`.
@@ -11,7 +11,7 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type ReceivedFrame, TRANSPORTS, type Transport } from '../../schemas/hep-frame.js'
-import { Admission, Refusals } from './admission.js'
+import { Refusals } from './admission.js'
 import { CaptureError } from './capture-error.js'
 import type {
   CaptureCounters,
@@ -20,25 +20,33 @@ import type {
   ThreadOptions,
   ToThread,
 } from './capture-messages.js'
-import type { FrameIntake } from './frames.js'
+import { CaptureIntake } from './frame-intake.js'
 import { ReceiveClock } from './receive-clock.js'
 import { SpoolWriter } from './spool.js'
-import { listenTcp, type TcpReceiver } from './tcp.js'
+import { AgentStreams } from './streams.js'
+import { listenTcp, type TcpListener } from './tcp.js'
+import { listenTls, type TlsListener } from './tls.js'
 import { listenUdp, type UdpReceiver } from './udp.js'
 
 const NOTIFY_INTERVAL_MS = 10
 const TICK_MS = 500
-const TRANSPORT_INDEX = { udp: TRANSPORTS.indexOf('udp'), tcp: TRANSPORTS.indexOf('tcp') }
+const TRANSPORT_INDEX = {
+  udp: TRANSPORTS.indexOf('udp'),
+  tcp: TRANSPORTS.indexOf('tcp'),
+  tls: TRANSPORTS.indexOf('tls'),
+}
 
 class CaptureThread {
   readonly #port: MessagePort
   readonly #options: ThreadOptions
   readonly #clock = new ReceiveClock()
-  readonly #admission: Admission
   readonly #refusals: Refusals
   #spool!: SpoolWriter
+  #intake!: CaptureIntake
+  #streams!: AgentStreams
   #udp: UdpReceiver | undefined
-  #tcp: TcpReceiver | undefined
+  #tcp: TcpListener | undefined
+  #tls: TlsListener | undefined
   #notifyTimer: NodeJS.Timeout | undefined
   #notifiedAtMs = 0
   #ticks: NodeJS.Timeout | undefined
@@ -48,8 +56,7 @@ class CaptureThread {
   constructor(port: MessagePort, options: ThreadOptions) {
     this.#port = port
     this.#options = options
-    this.#admission = new Admission(options.agentKey)
-    this.#refusals = new Refusals(options.agentKey)
+    this.#refusals = new Refusals(options.admission.agentKey)
   }
 
   async start(): Promise<void> {
@@ -64,61 +71,76 @@ class CaptureThread {
       segmentBytes: options.spoolSegmentBytes,
       safetyAgeMs: options.spoolSafetyAgeMs,
     })
-    const intake = this.#intake()
-    if (options.udp !== undefined) {
-      this.#udp = await listenUdp({
-        ...options.udp,
-        receiveBufferBytes: options.receiveBufferBytes,
-        intake,
-        onNotice,
-      })
-    }
-    if (options.tcp !== undefined) {
-      this.#tcp = await listenTcp({
-        ...options.tcp,
-        intake,
-        onNotice,
-        connectionsMax: options.tcpConnectionsMax,
-        connectionsPerAddressMax: options.tcpConnectionsPerAddressMax,
-        idleTimeoutMs: options.tcpIdleTimeoutMs,
-        frameTimeoutMs: options.tcpFrameTimeoutMs,
-      })
-    }
+    await this.#listen(onNotice)
     this.#port.on('message', (message: ToThread) => this.#onMessage(message))
     this.#ticks = setInterval(() => this.#tick(), TICK_MS).unref()
     this.#post({
       type: 'ready',
       udp: this.#udp?.bound,
       tcp: this.#tcp?.bound,
+      tls: this.#tls?.bound,
       endPosition: this.#spool.endPosition,
       receivedUntilUs: this.#spool.receivedUntilUs,
       counters: this.#counters(),
     })
   }
 
-  #intake(): FrameIntake {
-    const clock = this.#clock
-    const admission = this.#admission
-    const refusals = this.#refusals
+  async #listen(onNotice: (sentence: string) => void): Promise<void> {
+    const options = this.#options
     const spool = this.#spool
-    return {
-      take(bytes, start, end, transport, peerAddress) {
-        const receivedAtUs = clock.nowUs()
-        const reason =
-          admission.check(bytes, start, end) ||
-          spool.append(receivedAtUs, TRANSPORT_INDEX[transport], peerAddress, bytes, start, end)
-        if (reason !== '') refusals.refuse(reason, receivedAtUs, transport, peerAddress, bytes, start, end)
-      },
-      refuse(reason, transport, peerAddress, bytes) {
-        refusals.refuse(reason, clock.nowUs(), transport, peerAddress, bytes, 0, bytes.length)
-      },
+    const intake = new CaptureIntake({
+      settings: options.admission,
+      refusals: this.#refusals,
+      nowUs: () => this.#clock.nowUs(),
+      append: (receivedAtUs, transport, peerAddress, bytes, start, end) =>
+        spool.append(receivedAtUs, TRANSPORT_INDEX[transport], peerAddress, bytes, start, end),
+    })
+    const streams = new AgentStreams({
+      intake,
+      onNotice,
+      connectionsMax: options.tcpConnectionsMax,
+      connectionsPerAddressMax: options.tcpConnectionsPerAddressMax,
+      idleTimeoutMs: options.tcpIdleTimeoutMs,
+      frameTimeoutMs: options.tcpFrameTimeoutMs,
+    })
+    this.#intake = intake
+    this.#streams = streams
+    if (options.udp !== undefined) {
+      const { receiveBufferBytes } = options
+      this.#udp = await listenUdp({ ...options.udp, receiveBufferBytes, intake, onNotice })
+    }
+    if (options.tcp !== undefined) {
+      this.#tcp = await listenTcp({ ...options.tcp, streams, intake, onNotice })
+    }
+    if (options.tls !== undefined) {
+      const files = options.tlsFiles
+      if (files === undefined) throw tlsWithoutFiles()
+      this.#tls = await listenTls({ ...options.tls, files, streams, intake, onNotice })
     }
   }
 
   #onMessage(message: ToThread): void {
     if (message.type === 'committed') this.#spool.committed(message.position)
     else if (message.type === 'publish') void this.#publish(message.id, message.frames)
+    else if (message.type === 'reload') this.#reload(message)
     else if (!this.#isStopping) void this.#stop()
+  }
+
+  /** From the next frame on. Connections stay, except those whose address may not send any more. */
+  #reload({ admission, id, tlsFiles }: Extract<ToThread, { type: 'reload' }>): void {
+    const notices: string[] = []
+    this.#intake.change(admission)
+    this.#streams.closeDisallowed()
+    if (this.#tls !== undefined) {
+      try {
+        if (tlsFiles === undefined) throw tlsWithoutFiles()
+        this.#tls.reload(tlsFiles)
+      } catch (error) {
+        if (!(error instanceof CaptureError)) throw error
+        notices.push(`${error.message} The certificates in use stay.`)
+      }
+    }
+    this.#post({ type: 'reloaded', id, notices })
   }
 
   async #publish(id: number, frames: PackedFrames): Promise<void> {
@@ -135,7 +157,8 @@ class CaptureThread {
   async #stop(): Promise<void> {
     this.#isStopping = true
     clearInterval(this.#ticks)
-    const [dropped] = await Promise.all([this.#udp?.close(), this.#tcp?.close()])
+    const listenersClosed = [this.#tcp?.close(), this.#tls?.close()]
+    const [dropped] = await Promise.all([this.#udp?.close(), this.#streams.close(), ...listenersClosed])
     this.#refusals.count('kernel_drop', dropped ?? 0)
     await this.#spool.close()
     this.#refusals.count('spool_full', this.#spool.lost.spool_full)
@@ -152,7 +175,7 @@ class CaptureThread {
     if (this.#tickCount % 2 === 0) {
       this.#clock.follow()
       this.#refusals.count('kernel_drop', this.#udp?.takeKernelDrops() ?? 0)
-      this.#tcp?.sweep()
+      this.#streams.sweep()
     }
     this.#spool.collect()
     this.#notifySoon() // So that time passes for the reader, also when nothing arrives.
@@ -183,10 +206,10 @@ class CaptureThread {
       acceptedFrames: byTransport(spool.acceptedFrames),
       acceptedBytes: byTransport(spool.acceptedBytes),
       refused: { ...this.#refusals.counts },
-      skippedBytes: this.#tcp?.skippedBytes ?? 0,
+      skippedBytes: this.#streams.skippedBytes,
       receiveBufferAskedBytes: this.#options.receiveBufferBytes,
       receiveBufferGrantedBytes: this.#udp?.receiveBufferGrantedBytes ?? 0,
-      connectionsOpen: this.#tcp?.connectionsOpen ?? 0,
+      connectionsOpen: this.#streams.connectionsOpen,
       framesInFlight: spool.framesInFlight,
       spoolBytes: spool.sizeBytes,
       spoolSegments: spool.segmentCount,
@@ -202,6 +225,13 @@ class CaptureThread {
   #post(message: FromThread): void {
     this.#port.postMessage(message)
   }
+}
+
+function tlsWithoutFiles(): CaptureError {
+  return new CaptureError(
+    'TRUNKSCOPE_CAPTURE_TLS_FILES',
+    'HEP over TLS has no certificate: give cert_file and key_file under capture.tls of the configuration.',
+  )
 }
 
 function byTransport(values: number[]): Record<Transport, number> {

@@ -4,7 +4,7 @@
  * Takes    where to listen and where the spool is; callbacks for what the thread says.
  * Returns  `startCapture` resolves when the sockets are bound and the spool is open.
  * Throws   `startCapture` rejects with a CaptureError: TRUNKSCOPE_CAPTURE_PORT_IN_USE, TRUNKSCOPE_CAPTURE_BIND_FAILED,
- *          TRUNKSCOPE_SPOOL_OPEN_FAILED. Later `onFatal` gets TRUNKSCOPE_CAPTURE_THREAD_FAILED: nothing is captured
+ *          TRUNKSCOPE_CAPTURE_TLS_FILES, TRUNKSCOPE_SPOOL_OPEN_FAILED. Later `onFatal` gets TRUNKSCOPE_CAPTURE_THREAD_FAILED: nothing is captured
  *          any more, and the process should say so and end.
  *
  * The thread is started from compiled code: run this from dist/.
@@ -20,19 +20,34 @@ import type {
   ThreadOptions,
   ToThread,
 } from './capture-messages.js'
+import type { AdmissionSettings } from './frame-intake.js'
 import type { BoundAddress } from './frames.js'
+import type { TlsFiles } from './tls.js'
 
 export type { CaptureCounters } from './capture-messages.js'
 export type { BoundAddress } from './frames.js'
+export type { TlsFiles } from './tls.js'
 
-export interface CaptureOptions {
+/** What can change while it runs. */
+export interface CaptureSettings {
+  /** What agents have to put into chunk 14. */
+  agentKey?: string | undefined
+  /** CIDRs agents may send from; empty or left out: from anywhere. */
+  allowedAgents?: readonly string[]
+  /** Whether HEP1 and HEP2 are taken, over UDP. */
+  hep2?: boolean
+  /** What the TLS listener shows and asks for. */
+  tlsFiles?: TlsFiles | undefined
+}
+
+export interface CaptureOptions extends CaptureSettings {
   /** `<data>/spool`. */
   spoolFolder: string
   /** Where to listen; left out: not at all. Port 0 lets the system choose. */
   udp?: BoundAddress
   tcp?: BoundAddress
-  /** What agents have to put into chunk 14. */
-  agentKey?: string
+  /** Needs `tlsFiles`. */
+  tls?: BoundAddress | undefined
   receiveBufferBytes?: number
   tcpConnectionsMax?: number
   tcpConnectionsPerAddressMax?: number
@@ -55,7 +70,11 @@ export interface CaptureOptions {
 }
 
 export interface Capture {
-  readonly bound: { udp: BoundAddress | undefined; tcp: BoundAddress | undefined }
+  readonly bound: {
+    udp: BoundAddress | undefined
+    tcp: BoundAddress | undefined
+    tls: BoundAddress | undefined
+  }
   readonly bufferAsked: number
   /** As Linux counts it (twice what was set); 0 without UDP. */
   readonly bufferGranted: number
@@ -68,6 +87,12 @@ export interface Capture {
   committed(position: number): void
   /** Puts frames into the spool; resolves when they are on disk. */
   publish(frames: ReceivedFrame[]): Promise<void>
+  /**
+   * The settings as a whole, from the next frame on: what is left out has its default. The certificates are read again
+   * also when their names stay. Connections stay open, except those whose address is not allowed any more. Resolves with
+   * what could not be done, in sentences.
+   */
+  reload(settings: CaptureSettings): Promise<string[]>
   /** Stops receiving, writes what is held, resolves when the thread has ended. */
   stop(): Promise<void>
 }
@@ -83,7 +108,9 @@ class ThreadedCapture implements Capture {
   readonly #whenEnded: Promise<void>
   readonly #publishing = new Map<number, (failure: CaptureError | undefined) => void>()
   #counters: CaptureCounters
+  readonly #reloading = new Map<number, (notices: string[] | undefined) => void>()
   #publishCount = 0
+  #reloadCount = 0
   #isStopping = false
   #hasEnded = false
   #error: unknown
@@ -91,7 +118,7 @@ class ThreadedCapture implements Capture {
   constructor(worker: Worker, options: CaptureOptions, ready: Ready) {
     this.#worker = worker
     this.#options = options
-    this.bound = { udp: ready.udp, tcp: ready.tcp }
+    this.bound = { udp: ready.udp, tcp: ready.tcp, tls: ready.tls }
     this.endPosition = ready.endPosition
     this.receivedUntilUs = ready.receivedUntilUs
     this.#counters = ready.counters
@@ -133,6 +160,17 @@ class ThreadedCapture implements Capture {
     if (failure !== undefined) throw failure
   }
 
+  async reload(settings: CaptureSettings): Promise<string[]> {
+    if (this.#hasEnded || this.#isStopping) throw stoppedError()
+    const id = ++this.#reloadCount
+    const notices = await new Promise<string[] | undefined>((resolve) => {
+      this.#reloading.set(id, resolve)
+      this.#post({ type: 'reload', id, admission: admissionOf(settings), tlsFiles: settings.tlsFiles })
+    })
+    if (notices === undefined) throw stoppedError()
+    return notices
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#post({ type: 'stop' })
@@ -163,6 +201,10 @@ class ThreadedCapture implements Capture {
         this.#publishing.delete(id)
         break
       }
+      case 'reloaded':
+        this.#reloading.get(message.id)?.(message.notices)
+        this.#reloading.delete(message.id)
+        break
       case 'stopped':
         this.#isStopping = true
     }
@@ -172,6 +214,8 @@ class ThreadedCapture implements Capture {
     this.#hasEnded = true
     for (const settle of this.#publishing.values()) settle(stoppedError())
     this.#publishing.clear()
+    for (const settle of this.#reloading.values()) settle(undefined)
+    this.#reloading.clear()
     if (this.#error !== undefined || !this.#isStopping) this.#options.onFatal(threadError(this.#error))
   }
 }
@@ -182,7 +226,9 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
     spoolFolder: options.spoolFolder,
     udp: options.udp,
     tcp: options.tcp,
-    agentKey: options.agentKey,
+    tls: options.tls,
+    tlsFiles: options.tlsFiles,
+    admission: admissionOf(options),
     receiveBufferBytes,
     tcpConnectionsMax: options.tcpConnectionsMax ?? 1_024,
     tcpConnectionsPerAddressMax: options.tcpConnectionsPerAddressMax ?? 64,
@@ -213,6 +259,10 @@ export async function startCapture(options: CaptureOptions): Promise<Capture> {
   })
   warnOfSmallBuffer(capture, options.onNotice)
   return capture
+}
+
+function admissionOf({ agentKey, allowedAgents, hep2 }: CaptureSettings): AdmissionSettings {
+  return { agentKey, allowedAgents: allowedAgents ?? [], hep2: hep2 ?? false }
 }
 
 function warnOfSmallBuffer(capture: Capture, onNotice: CaptureOptions['onNotice']): void {

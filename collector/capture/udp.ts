@@ -66,7 +66,9 @@ export async function listenUdp(options: UdpOptions): Promise<UdpReceiver> {
   const { host, port, intake, onNotice, receiveBufferBytes } = options
   const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' })
   socket.on('message', (datagram, agent) => {
-    intake.take(datagram, 0, datagram.length, 'udp', plainAddress(agent.address))
+    const address = plainAddress(agent.address)
+    if (intake.isAllowed(address)) intake.take(datagram, 0, datagram.length, 'udp', address)
+    else intake.refuse('address_not_allowed', 'udp', address, datagram)
   })
   await new Promise<void>((resolve, reject) => {
     socket.once('error', (error) => {

@@ -24,7 +24,7 @@
  */
 import type { Direction, TrunkscopeConfig } from '../../schemas/config.js'
 import type { Ends, LegAttributes } from '../../schemas/leg-attributes.js'
-import { type Address, PrefixTable, readAddress, readPrefix } from './prefix.js'
+import { type Address, PrefixTable, readAddress, readPrefix } from '../../sip/ip-prefix.js'
 
 export type { Ends, LegAttributes }
 

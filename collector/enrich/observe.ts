@@ -1,7 +1,7 @@
 /**
  * A frame as it arrived → the SIP message it holds, seen by whom and when; or the reason why it holds none.
  *
- * Takes    a received frame whose structure capture has checked.
+ * Takes    a received frame (HEP3, HEP2 or HEP1) whose structure capture has checked.
  * Returns  the observed message with its row identity and the redacted text to store, or a reason to count.
  *          Capture times more than 400 days before or an hour after their arrival are replaced by the arrival time and
  *          flagged: hostile stamps must not open partitions (design.md §4).
@@ -12,7 +12,8 @@ import { HEP_FLAG, type HepFrame, type ReceivedFrame } from '../../schemas/hep-f
 import type { ObservedMessage } from '../../schemas/observed-message.js'
 import type { CaptureReason, DecodeReason } from '../../schemas/reasons.js'
 import type { SipMessage } from '../../schemas/sip-message.js'
-import { decodeHep3, sipPayloadOf } from '../../sip/hep3.js'
+import { decodeHep } from '../../sip/hep.js'
+import { sipPayloadOf } from '../../sip/hep3.js'
 import { redactSip } from '../../sip/redact.js'
 import { sdpHash } from '../../sip/sdp.js'
 import { readSip } from '../../sip/sip-message.js'
@@ -57,7 +58,7 @@ export function agentKey(peerAddress: string, agentId: number, agentName: string
 }
 
 export function observe(received: ReceivedFrame): Observation | Refusal {
-  const frame = decodeHep3(received.bytes)
+  const frame = decodeHep(received.bytes, received.receivedAtUs)
   if ('reason' in frame) {
     return {
       reason: frame.reason,

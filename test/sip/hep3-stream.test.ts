@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeHep3 } from '../../sip/hep3.js'
@@ -18,6 +19,19 @@ function read(slices: Buffer[]): { frames: string[]; skippedBytes: number; pendi
     reader.push(slice, (bytes, start, end) => frames.push(bytes.toString('latin1', start, end)))
   }
   return { frames, skippedBytes: reader.skippedBytes, pendingBytes: reader.pendingBytes }
+}
+
+const MEMBER = gzipSync(FRAME)
+
+/** The same with what `push` answered last. */
+function readGzip(slices: Buffer[]) {
+  const reader = new Hep3StreamReader()
+  const frames: string[] = []
+  let refusal = ''
+  for (const slice of slices) {
+    refusal = reader.push(slice, (bytes, start, end) => frames.push(bytes.toString('latin1', start, end)))
+  }
+  return { frames, skippedBytes: reader.skippedBytes, pendingBytes: reader.pendingBytes, refusal }
 }
 
 /** Cuts bytes at the given places. */
@@ -165,5 +179,83 @@ describe('hep3 stream', () => {
       expect(read([...bytes].map((byte) => Buffer.from([byte])))).toEqual(read([bytes]))
     })
     fc.assert(property, { numRuns: 3_000 })
+  })
+})
+
+describe('hep3 stream with frames in gzip', () => {
+  const text = FRAME.toString('latin1')
+
+  test('members and plain frames follow each other in any order, cut anywhere', () => {
+    const property = fc.property(
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 8 }),
+      fc.array(fc.nat(5_000), { maxLength: 40 }),
+      (zipped, places) => {
+        const bytes = Buffer.concat(zipped.map((isZipped) => (isZipped ? MEMBER : FRAME)))
+        expect(readGzip(cut(bytes, places))).toEqual({
+          frames: zipped.map(() => text),
+          skippedBytes: 0,
+          pendingBytes: 0,
+          refusal: '',
+        })
+      },
+    )
+    fc.assert(property, { numRuns: 1_000 })
+  })
+
+  test('a member whose end has not come is pending', () => {
+    expect(readGzip([FRAME, MEMBER.subarray(0, 40)])).toEqual({
+      frames: [text],
+      skippedBytes: 0,
+      pendingBytes: 40,
+      refusal: '',
+    })
+  })
+
+  test('inside a run of garbage nothing is taken for gzip', () => {
+    const { frames, refusal } = readGzip([Buffer.concat([Buffer.from('junk'), MEMBER, FRAME, MEMBER])])
+    expect(frames).toEqual([text, text])
+    expect(refusal).toBe('')
+  })
+
+  test('a damaged member ends the stream with a reason: nothing behind it is read', () => {
+    const damaged = Buffer.from(MEMBER)
+    damaged[MEMBER.length - 6]! ^= 1
+    for (const slices of [[Buffer.concat([FRAME, damaged, FRAME])], [FRAME, damaged, FRAME]]) {
+      expect(readGzip(slices)).toMatchObject({ frames: [text], refusal: 'gzip_damaged' })
+    }
+  })
+
+  test('a member that would grow too large ends the stream', () => {
+    expect(readGzip([gzipSync(Buffer.alloc(1_000_000))])).toMatchObject({
+      frames: [],
+      refusal: 'gzip_too_large',
+    })
+  })
+
+  test('a member that dribbles is given up, and costs no more memory than a frame', () => {
+    const reader = new Hep3StreamReader()
+    const endless = Buffer.alloc(10, Buffer.from('000000ffff', 'hex'))
+    let refusal = reader.push(MEMBER.subarray(0, 10), () => expect.unreachable())
+    let reads = 0
+    for (; refusal === '' && reads < 1_000; reads++)
+      refusal = reader.push(endless, () => expect.unreachable())
+    expect(refusal).toBe('gzip_damaged')
+    expect(reads).toBeLessThan(100)
+    expect(reader.pendingBytes).toBeLessThan(1_000)
+  })
+
+  test('a large member in a few reads is put together', () => {
+    const frame = encodeHep3({
+      payload: Buffer.from(Array.from({ length: 60_000 }, (_, index) => (index * index) >> 3)),
+    })
+    const member = gzipSync(frame)
+    const places = Array.from(
+      { length: Math.floor(member.length / 1_460) },
+      (_, index) => (index + 1) * 1_460,
+    )
+    expect(readGzip(cut(Buffer.concat([member, FRAME]), places)).frames).toEqual([
+      frame.toString('latin1'),
+      text,
+    ])
   })
 })

@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import { checkExposure, endpointText, isLoopback } from '../../../bin/connect/exposure.js'
+import { checkExposure, checkHepExposure, endpointText, isLoopback } from '../../../bin/connect/exposure.js'
 
 const LOOPBACK = { host: '127.0.0.1', port: 9060 }
 const ANYWHERE = { host: '0.0.0.0', port: 9060 }
 const local = { http: LOOPBACK, hepUdp: LOOPBACK, hepTcp: LOOPBACK, insecure: false }
-const bare = { api_tokens: [], agent_key: undefined }
+const bare = { api_tokens: [], agent_key: undefined, capture: { allowed_agents: [], tls: undefined } }
 const token = { ...bare, api_tokens: ['x'.repeat(32)] }
+const listed = (...networks: string[]) => ({
+  ...bare,
+  capture: { ...bare.capture, allowed_agents: networks },
+})
+const tls = (clientCaFile?: string) => ({
+  ...bare,
+  capture: { allowed_agents: [], tls: { cert_file: 'c', key_file: 'k', client_ca_file: clientCaFile } },
+})
 const key = { ...bare, agent_key: 'a-shared-secret' }
 
 describe('exposure', () => {
@@ -42,6 +50,32 @@ describe('exposure', () => {
       expect(() => checkExposure(listen, key)).not.toThrow()
       expect(() => checkExposure({ ...listen, insecure: true }, bare)).not.toThrow()
     }
+  })
+
+  test('a list of networks is as good as a key, unless it holds every address', () => {
+    const listen = { ...local, hepUdp: ANYWHERE, hepTcp: ANYWHERE, hepTls: ANYWHERE }
+    expect(() => checkExposure(listen, listed('10.20.0.0/16', '2001:db8::/32'))).not.toThrow()
+    for (const networks of [['0.0.0.0/0'], ['10.20.0.0/16', '::/0']]) {
+      expect(() => checkExposure(listen, listed(...networks))).toThrow('no list of the networks')
+    }
+  })
+
+  test('HEP over TLS off loopback is closed by client certificates, and they close nothing else', () => {
+    const listen = { ...local, hepTls: { host: '::', port: 9061 } }
+    expect(() => checkExposure(listen, tls('ca.crt'))).not.toThrow()
+    expect(() => checkExposure(listen, tls())).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining('TLS on [::]:9061'),
+        fix: expect.stringContaining('capture.tls.client_ca_file'),
+      }),
+    )
+    expect(() => checkExposure({ ...listen, hepUdp: ANYWHERE }, tls('ca.crt'))).toThrow('UDP on 0.0.0.0:9060')
+    expect(() => checkExposure({ ...listen, insecure: true }, tls())).not.toThrow()
+  })
+
+  test('a process without HTTP asks for HEP alone', () => {
+    expect(() => checkHepExposure({ hepUdp: ANYWHERE, insecure: false }, bare)).toThrow('UDP on 0.0.0.0:9060')
+    expect(() => checkHepExposure({ insecure: false }, bare)).not.toThrow()
   })
 
   test('both HEP sockets are named when both are open', () => {

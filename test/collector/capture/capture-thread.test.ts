@@ -1,15 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import type { CaptureCounters } from '../../../collector/capture/capture.js'
 import { segmentName } from '../../../collector/capture/spool-format.js'
 import type { ReceivedFrame } from '../../../schemas/hep-frame.js'
 import { encodeHep3 } from '../../../sip/hep3.js'
+import { needs } from '../../support/outside-programs.js'
 import { openWriter, readUpTo, until, withFolder, writeBatches } from './spool-support.js'
 
 const compiled = new URL('../../../dist/collector/capture/capture.js', import.meta.url)
@@ -65,6 +68,78 @@ async function killAfter(child: ChildProcess, notifications: number): Promise<nu
   }
   return endPosition
 }
+
+/** Prints the ports, then the counters whenever a line comes in. */
+const countingScript = (folder: string) => `
+  import(${JSON.stringify(compiled.href)}).then(async ({ startCapture }) => {
+    const at = { host: '127.0.0.1', port: 0 }
+    const capture = await startCapture({
+      spoolFolder: ${JSON.stringify(folder)}, udp: at, tcp: at, spoolSegmentBytes: 300_000,
+      onNotice: (sentence) => console.log(JSON.stringify({ sentence })),
+      onFatal: (error) => { throw error },
+    })
+    console.log(JSON.stringify({ tcp: capture.bound.tcp.port, udp: capture.bound.udp.port }))
+    process.stdin.on('data', () => console.log(JSON.stringify(capture.counters())))
+  })`
+
+describe('capture thread without file descriptors', () => {
+  needs('prlimit')(
+    'new connections are refused and counted, the old ones, UDP and the spool go on',
+    () =>
+      withFolder(async (folder) => {
+        const child = spawn('prlimit', ['--nofile=72:72', process.execPath, '-e', countingScript(folder)], {
+          stdio: ['pipe', 'pipe', 'inherit'],
+        })
+        const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+        const notices: string[] = []
+        const next = async (): Promise<Record<string, never>> => {
+          const said = JSON.parse((await lines.next()).value)
+          if (said.sentence === undefined) return said
+          notices.push(said.sentence)
+          return next()
+        }
+        const ports = await next()
+        const counters = async () => {
+          child.stdin.write('?\n')
+          return (await next()) as unknown as CaptureCounters
+        }
+        const sockets: Socket[] = []
+        let closedCount = 0
+        for (let count = 0; count < 100; count++) {
+          const socket = connect({ host: '127.0.0.1', port: ports.tcp! }).on('error', () => {})
+          socket.on('close', () => closedCount++).resume()
+          sockets.push(socket)
+          await once(socket, 'connect')
+        }
+        let counted = await counters()
+        while (counted.refused.connection_limit + counted.connectionsOpen < 100) counted = await counters()
+        expect(counted.connectionsOpen).toBeGreaterThan(0)
+        await until(() => closedCount === counted.refused.connection_limit)
+        expect(notices).toContainEqual(expect.stringContaining('Hardly any file descriptor is left'))
+
+        // Enough for several segments: each of them needs a descriptor of its own.
+        const kept = sockets.filter((socket) => !socket.destroyed)
+        const udp = createSocket('udp4')
+        for (let round = 1; round <= 4; round++) {
+          for (let number = 0; number < 400; number++) {
+            kept[number % kept.length]!.write(hep(number))
+            if (number % 10 === 0) udp.send(hep(number), ports.udp!, '127.0.0.1')
+          }
+          while (counted.acceptedFrames.tcp < 400 * round || counted.acceptedFrames.udp < 40 * round) {
+            counted = await counters()
+          }
+        }
+        expect(counted.spoolSegments).toBeGreaterThan(2)
+        expect(counted.spoolState).toBe('writing')
+        expect(counted.connectionsOpen).toBe(kept.length)
+        udp.close()
+        for (const socket of sockets) socket.destroy()
+        child.kill('SIGKILL')
+        await once(child, 'exit')
+      }),
+    20_000,
+  )
+})
 
 describe('capture thread, killed', () => {
   test('kill -9 while it writes: every frame before the last notification is whole, a restart goes on behind', async () => {

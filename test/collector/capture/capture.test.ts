@@ -2,15 +2,18 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
 import { SpoolBus } from '../../../collector/bus/spool-bus.js'
-import type { Capture, CaptureOptions } from '../../../collector/capture/capture.js'
+import type { Capture, CaptureCounters, CaptureOptions } from '../../../collector/capture/capture.js'
 import type { ReceivedFrame } from '../../../schemas/hep-frame.js'
 import type { RefusedSample } from '../../../schemas/reasons.js'
 import { encodeHep3 } from '../../../sip/hep3.js'
+import { Authority } from '../../support/certificates.js'
+import { needs } from '../../support/outside-programs.js'
 import { frame, readUpTo, until, withFolder } from './spool-support.js'
 
 vi.setConfig({ testTimeout: 20_000 }) // Real sockets and files, on a machine that may be busy.
@@ -29,6 +32,12 @@ const hep = (number: number, authKey?: string) =>
     authKey,
     payload: `OPTIONS sip:${number}@example.net SIP/2.0\r\n`,
   })
+
+const recorded = await readFile(
+  new URL('../../fixtures/hep/kamailio-siptrace-hep2.json', import.meta.url),
+  'utf8',
+)
+const HEP2 = Buffer.from(JSON.parse(recorded).hep2[0].hex, 'hex')
 
 async function sendUdp(datagrams: Buffer[], port: number) {
   const socket = createSocket('udp4')
@@ -225,6 +234,87 @@ describe('capture thread', () => {
       await expect(capture.publish(broken)).rejects.toMatchObject({ code: 'TRUNKSCOPE_CAPTURE_STOPPED' })
       expect(fatal).toEqual([expect.objectContaining({ code: 'TRUNKSCOPE_CAPTURE_THREAD_FAILED' })])
       await capture.stop()
+    }))
+
+  test('a reload holds from the next frame on: key, networks, HEP2', () =>
+    withCapture({}, async ({ capture, folder }) => {
+      const port = capture.bound.udp!.port
+      const frames = () => capture.counters().acceptedFrames.udp
+      const refusedCount = (reason: keyof CaptureCounters['refused']) => capture.counters().refused[reason]
+      await sendUdp([hep(1)], port)
+      await until(() => frames() === 1)
+      expect(await capture.reload({ agentKey: 'the agent key' })).toEqual([])
+      await sendUdp([hep(2), hep(3, 'the agent key')], port)
+      await until(() => frames() === 2)
+      expect(refusedCount('key_missing')).toBe(1)
+      expect(await capture.reload({ allowedAgents: ['192.0.2.0/24'] })).toEqual([])
+      await sendUdp([hep(4)], port)
+      await until(() => refusedCount('address_not_allowed') === 1)
+      expect(await capture.reload({ allowedAgents: ['127.0.0.0/8', '::1'], hep2: true })).toEqual([])
+      await sendUdp([HEP2, hep(5)], port)
+      await until(() => frames() === 4)
+      await capture.reload({})
+      await sendUdp([HEP2], port)
+      await until(() => refusedCount('not_hep') === 1)
+      await capture.stop()
+      const stored = (await readUpTo(folder, capture.endPosition)).frames
+      expect(stored.map(({ bytes }) => bytes)).toEqual([hep(1), hep(3, 'the agent key'), HEP2, hep(5)])
+      await expect(capture.reload({})).rejects.toMatchObject({ code: 'TRUNKSCOPE_CAPTURE_STOPPED' })
+    }))
+
+  test('a reload that takes a network away ends its connections', () =>
+    withCapture({}, async ({ capture }) => {
+      const socket = connect({ host: '127.0.0.1', port: capture.bound.tcp!.port })
+      await until(() => capture.counters().connectionsOpen === 1)
+      const closed = once(socket.resume(), 'close')
+      await capture.reload({ allowedAgents: ['192.0.2.0/24'] })
+      await closed
+      await until(() => capture.counters().refused.address_not_allowed === 1)
+    }))
+
+  needs('openssl')(
+    'TLS is a transport of its own, and a broken certificate at a reload keeps the old one',
+    () =>
+      withFolder(async (certificates) => {
+        await mkdir(certificates)
+        const authority = new Authority(certificates, 'authority')
+        const { cert, key } = authority.issue('collector')
+        const tlsFiles = { certFile: cert, keyFile: key, clientCaFile: undefined }
+        await withCapture({ tls: LOOPBACK, tlsFiles }, async ({ capture, folder }) => {
+          const dial = async () => {
+            const to = { host: '127.0.0.1', port: capture.bound.tls!.port }
+            const socket = connectTls({ ...to, ca: await readFile(authority.cert) })
+            await once(socket, 'secureConnect')
+            return socket
+          }
+          const first = await dial()
+          expect(await capture.reload({ tlsFiles: { ...tlsFiles, keyFile: authority.cert } })).toEqual([
+            expect.stringMatching(
+              /^The certificates for HEP over TLS cannot be used.*The certificates in use stay\.$/s,
+            ),
+          ])
+          expect(await capture.reload({})).toEqual([expect.stringContaining('The certificates in use stay.')])
+          expect(await capture.reload({ tlsFiles })).toEqual([])
+          const second = await dial()
+          first.write(hep(1))
+          second.write(hep(2))
+          await until(() => capture.counters().acceptedFrames.tls === 2)
+          expect(capture.counters().connectionsOpen).toBe(2)
+          const { frames } = await readUpTo(folder, capture.endPosition)
+          expect(frames.map(({ transport }) => transport)).toEqual(['tls', 'tls'])
+          first.destroy()
+          second.destroy()
+        })
+      }),
+  )
+
+  test('TLS without certificates stops the start', () =>
+    withFolder(async (folder) => {
+      const start = startCapture({ spoolFolder: folder, tls: LOOPBACK, onFatal: () => {} })
+      await expect(start).rejects.toMatchObject({
+        code: 'TRUNKSCOPE_CAPTURE_TLS_FILES',
+        message: expect.stringContaining('capture.tls'),
+      })
     }))
 
   test('a connection that keeps half a frame is closed and counted', () =>

@@ -1,10 +1,14 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type DescriptorRoom, descriptorLimit } from '../../../collector/capture/descriptors.js'
 import type { FrameIntake } from '../../../collector/capture/frames.js'
-import { listenTcp, type TcpOptions, type TcpReceiver } from '../../../collector/capture/tcp.js'
+import { AgentStreams, type StreamOptions } from '../../../collector/capture/streams.js'
+import { listenTcp, type TcpListener } from '../../../collector/capture/tcp.js'
 import { encodeHep3 } from '../../../sip/hep3.js'
+import { needsAll } from '../../support/outside-programs.js'
 import { until } from './spool-support.js'
 
 vi.setConfig({ testTimeout: 20_000 }) // Real sockets and files, on a machine that may be busy.
@@ -17,27 +21,29 @@ const hep = (number: number, payloadBytes = 20) =>
     payload: Buffer.alloc(payloadBytes, 'x'),
   })
 
-const open: { receiver: TcpReceiver; agents: Socket[] }[] = []
+const open: { listener: TcpListener; receiver: AgentStreams; agents: Socket[] }[] = []
 afterEach(async () => {
-  for (const { receiver, agents } of open.splice(0)) {
+  for (const { listener, receiver, agents } of open.splice(0)) {
     for (const agent of agents) agent.destroy()
-    await receiver.close()
+    await Promise.all([listener.close(), receiver.close()])
   }
 })
 
-async function listen(options: Partial<TcpOptions> = {}) {
+async function listen(options: Partial<StreamOptions> & { host?: string; port?: number } = {}) {
   const frames: Buffer[] = []
   const refused: [string, string][] = []
   const time = { ms: 0 }
+  const allowed = { only: '' }
   const intake: FrameIntake = {
+    isAllowed: (address) => allowed.only === '' || address === allowed.only,
     take: (bytes, start, end) => frames.push(Buffer.from(bytes.subarray(start, end))),
     refuse: (reason, _transport, _address, bytes) => refused.push([reason, bytes.toString('latin1')]),
   }
-  const receiver = await listenTcp({
-    host: '127.0.0.1',
-    port: 0,
+  const notices: string[] = []
+  const onNotice = (sentence: string) => notices.push(sentence)
+  const receiver = new AgentStreams({
     intake,
-    onNotice: () => {},
+    onNotice,
     connectionsMax: 100,
     connectionsPerAddressMax: 100,
     idleTimeoutMs: 3_600_000,
@@ -45,17 +51,19 @@ async function listen(options: Partial<TcpOptions> = {}) {
     nowMs: () => time.ms,
     ...options,
   })
+  const { host: to = '127.0.0.1', port = 0 } = options
+  const listener = await listenTcp({ host: to, port, streams: receiver, intake, onNotice })
   const agents: Socket[] = []
-  open.push({ receiver, agents })
+  open.push({ listener, receiver, agents })
   const agent = async (localAddress?: string) => {
-    const host = receiver.bound.host === '::' ? '127.0.0.1' : receiver.bound.host
-    const socket = connect({ host, port: receiver.bound.port, localAddress, noDelay: true })
+    const host = to === '::' ? '127.0.0.1' : to
+    const socket = connect({ host, port: listener.bound.port, localAddress, noDelay: true })
     agents.push(socket)
     socket.on('error', () => {})
     await once(socket, 'connect')
     return socket
   }
-  return { agent, frames, receiver, refused, time }
+  return { agent, allowed, frames, listener, notices, receiver, refused, time }
 }
 
 const write = (socket: Socket, bytes: Buffer | string) =>
@@ -202,6 +210,98 @@ describe('tcp', () => {
     expect(refused.length).toBe(1)
   })
 
+  test('an address that is not allowed is closed at the door and counted', async () => {
+    const { agent, allowed, frames, receiver, refused } = await listen()
+    allowed.only = '127.0.0.2'
+    await once(await agent('127.0.0.1'), 'close')
+    expect(refused).toEqual([['address_not_allowed', '']])
+    await write(await agent('127.0.0.2'), hep(1))
+    await until(() => frames.length === 1)
+    expect(receiver.connectionsOpen).toBe(1)
+  })
+
+  test('when the allowed networks change, connections from elsewhere end and the others go on', async () => {
+    const { agent, allowed, frames, receiver, refused } = await listen()
+    const [first, second] = [await agent('127.0.0.1'), await agent('127.0.0.2')]
+    await until(() => receiver.connectionsOpen === 2)
+    allowed.only = '127.0.0.2'
+    const closed = once(first, 'close')
+    receiver.closeDisallowed()
+    receiver.closeDisallowed()
+    await closed
+    await until(() => receiver.connectionsOpen === 1)
+    expect(refused).toEqual([['address_not_allowed', '']])
+    await write(second, hep(1))
+    await until(() => frames.length === 1)
+  })
+
+  test('without a free file descriptor new connections are refused and told of once, open ones go on', async () => {
+    const room = { hasRoom: true, take: () => room.hasRoom }
+    const { agent, frames, notices, receiver, refused } = await listen({
+      descriptors: room as unknown as DescriptorRoom,
+    })
+    const kept = await agent()
+    await until(() => receiver.connectionsOpen === 1)
+    room.hasRoom = false
+    for (let count = 0; count < 3; count++) await once(await agent(), 'close')
+    expect(refused).toEqual(Array.from({ length: 3 }, () => ['connection_limit', '']))
+    expect(notices).toEqual([expect.stringContaining('LimitNOFILE')])
+    await write(kept, hep(1))
+    await until(() => frames.length === 1)
+    room.hasRoom = true
+    await agent()
+    await until(() => receiver.connectionsOpen === 2)
+  })
+
+  test('the longest frame there can be is taken', async () => {
+    const { agent, frames } = await listen()
+    const frame = hep(1, 65_535 - hep(1, 0).length)
+    expect(frame.length).toBe(65_535)
+    await write(await agent(), Buffer.concat([frame, hep(2)]))
+    await until(() => frames.length === 2)
+    expect(frames).toEqual([frame, hep(2)])
+  })
+
+  test('frames in gzip and plain ones are taken from one stream', async () => {
+    const { agent, frames } = await listen()
+    await write(await agent(), Buffer.concat([gzipSync(hep(1)), hep(2), gzipSync(hep(3)), gzipSync(hep(4))]))
+    await until(() => frames.length === 4)
+    expect(frames).toEqual([hep(1), hep(2), hep(3), hep(4)])
+  })
+
+  test('a compression bomb, or damaged gzip, ends its connection with a reason', async () => {
+    const { agent, receiver, refused } = await listen()
+    const bomb = await agent()
+    bomb.write(gzipSync(Buffer.alloc(10_000_000)))
+    await new Promise((resolve) => bomb.once('close', resolve))
+    const damaged = await agent()
+    damaged.write(Buffer.concat([gzipSync(hep(1)).subarray(0, 40), Buffer.alloc(70_000)]))
+    await new Promise((resolve) => damaged.once('close', resolve))
+    expect(refused.map(([reason]) => reason)).toEqual(['gzip_too_large', 'gzip_damaged'])
+    await until(() => receiver.connectionsOpen === 0)
+  })
+
+  const withDescriptors = needsAll(descriptorLimit() < 12_500 ? ['12,500 file descriptors'] : [])
+  withDescriptors('5,000 connections at once are served, and given back', async () => {
+    const count = 5_000
+    const { agent, frames, receiver, refused } = await listen({
+      connectionsMax: count,
+      connectionsPerAddressMax: count,
+    })
+    const sockets: Socket[] = []
+    while (sockets.length < count) {
+      sockets.push(...(await Promise.all(Array.from({ length: 250 }, () => agent()))))
+    }
+    await until(() => receiver.connectionsOpen === count)
+    for (const [number, socket] of sockets.entries()) socket.write(hep(number))
+    await until(() => frames.length === count)
+    const late = await agent()
+    await once(late, 'close')
+    expect(refused).toEqual([['connection_limit', '']])
+    for (const socket of sockets) socket.destroy()
+    await until(() => receiver.connectionsOpen === 0)
+  })
+
   test('an agent that goes away in the middle of a frame is counted', async () => {
     const { agent, frames, receiver, refused } = await listen()
     const socket = await agent()
@@ -213,18 +313,18 @@ describe('tcp', () => {
   })
 
   test('closing reads what has already arrived', async () => {
-    const { agent, frames, receiver } = await listen()
+    const { agent, frames, listener, receiver } = await listen()
     const socket = await agent()
     await until(() => receiver.connectionsOpen === 1)
     await write(socket, Buffer.concat(Array.from({ length: 500 }, (_, number) => hep(number, 900))))
-    await receiver.close()
+    await Promise.all([listener.close(), receiver.close()])
     expect(frames.length).toBe(500)
     open.pop()
   })
 
   test('a port in use is an error that names the option to change', async () => {
-    const { receiver } = await listen()
-    await expect(listen({ port: receiver.bound.port })).rejects.toMatchObject({
+    const { listener } = await listen()
+    await expect(listen({ port: listener.bound.port })).rejects.toMatchObject({
       code: 'TRUNKSCOPE_CAPTURE_PORT_IN_USE',
       message: expect.stringContaining('--hep-tcp'),
     })

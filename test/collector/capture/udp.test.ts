@@ -20,18 +20,21 @@ afterEach(async () => {
 
 async function listen(host: string, port = 0) {
   const taken: Taken[] = []
+  const refused: string[][] = []
   const intake: FrameIntake = {
     take: (bytes, start, end, transport, peerAddress) =>
       taken.push({ bytes: bytes.toString('latin1', start, end), transport, peerAddress }),
-    refuse: () => {},
+    isAllowed: (address) => address !== '127.0.0.3',
+    refuse: (reason, transport, peerAddress) => refused.push([reason, transport, peerAddress]),
   }
   const receiver = await listenUdp({ host, port, receiveBufferBytes: 1_048_576, intake, onNotice: () => {} })
   open.push(receiver)
-  return { receiver, taken }
+  return { receiver, refused, taken }
 }
 
-async function send(datagrams: (string | Buffer)[], port: number, host: string) {
+async function send(datagrams: (string | Buffer)[], port: number, host: string, from?: string) {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+  if (from !== undefined) await new Promise<void>((resolve) => socket.bind(0, from, resolve))
   for (const datagram of datagrams) {
     await new Promise<void>((resolve, reject) =>
       socket.send(datagram, port, host, (error) => (error ? reject(error) : resolve())),
@@ -53,6 +56,15 @@ describe('udp', () => {
     expect(taken).toEqual(['one', 'two', ''].map((bytes) => ({ bytes, transport: 'udp', peerAddress: from })))
   })
 
+  test('a datagram from an address that is not allowed is refused as what it is', async () => {
+    const { receiver, refused, taken } = await listen('::')
+    await send(['from elsewhere'], receiver.bound.port, '127.0.0.1', '127.0.0.3')
+    await send(['from an agent'], receiver.bound.port, '127.0.0.1', '127.0.0.4')
+    await until(() => taken.length === 1)
+    expect(taken[0]!.bytes).toBe('from an agent')
+    expect(refused).toEqual([['address_not_allowed', 'udp', '127.0.0.3']])
+  })
+
   test('the largest datagram arrives whole', async () => {
     const { receiver, taken } = await listen('127.0.0.1')
     await send([Buffer.alloc(65_507, 'L')], receiver.bound.port, '127.0.0.1')
@@ -67,7 +79,11 @@ describe('udp', () => {
 
   test('what the receive buffer could not hold is counted by the kernel: sent = taken + dropped', async () => {
     const taken: number[] = []
-    const intake: FrameIntake = { take: (_bytes, start, end) => taken.push(end - start), refuse: () => {} }
+    const intake: FrameIntake = {
+      isAllowed: () => true,
+      take: (_bytes, start, end) => taken.push(end - start),
+      refuse: () => {},
+    }
     const receiver = await listenUdp({
       host: '127.0.0.1',
       port: 0,

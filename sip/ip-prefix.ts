@@ -8,7 +8,7 @@
  * An IPv4 address is one 32-bit word, an IPv6 address four; a prefix keeps its words with the bits behind the prefix
  * set to zero. The table has a map a length, so a look-up costs as many probes as there are different lengths.
  */
-import { addressBytes } from '../../sip/ip-address.js'
+import { addressBytes } from './ip-address.js'
 
 export interface Address {
   family: 4 | 6

@@ -8,7 +8,7 @@ import {
   prefixText,
   readAddress,
   readPrefix,
-} from '../../../collector/enrich/prefix.js'
+} from '../../sip/ip-prefix.js'
 
 describe('prefix', () => {
   test('an IPv4-mapped IPv6 address is the IPv4 address', () => {
