@@ -117,11 +117,13 @@ export function groupsWithoutAttempts(condition: string, extra: readonly string[
  *
  * @param startCondition, endCondition  conditions on `minute` and `end_minute` with query parameters
  * @param extra columns to carry along, from our own lists
+ * @param table another one of the same columns
  */
 export function attemptMeasures(
   startCondition: string,
   endCondition: string,
   extra: readonly string[],
+  table = 'call_attempts',
 ): string {
   const carried = [
     ...extra,
@@ -137,9 +139,9 @@ export function attemptMeasures(
   return `
   SELECT 'start' AS counted, minute AS counted_minute, ${carried},
     ${answers('start')}
-  FROM call_attempts FINAL WHERE state != 'fragment' AND ${startCondition}
+  FROM ${table} FINAL WHERE state != 'fragment' AND ${startCondition}
   UNION ALL
   SELECT 'end' AS counted, end_minute AS counted_minute, ${carried},
     ${answers('end')}
-  FROM call_attempts FINAL WHERE state = 'closed' AND end_minute > 0 AND ${endCondition}`
+  FROM ${table} FINAL WHERE state = 'closed' AND end_minute > 0 AND ${endCondition}`
 }

@@ -8,6 +8,7 @@
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { Kpi } from '../../schemas/kpi/kpi.js'
 import { KPI_CATALOG, KPI_NAMES, kpiOf } from '../../schemas/kpi-catalog.js'
+import { keptFromS, keptOf } from '../../schemas/retention.js'
 import { ApiError, didYouMean, nearestNames } from '../errors.js'
 import { choicesOf, flagOf, listOf, oneOf, type Parameter, wholeNumberOf } from '../parameters.js'
 import { isoOf, MINUTE_US, shown, spanOf } from '../time-span.js'
@@ -64,13 +65,14 @@ export function kpiQueryOf(written: KpiParameters, config: TrunkscopeConfig, now
     { from: oneOf('from', written.from), to: oneOf('to', written.to) },
     {
       nowUs,
-      longestS: longestSpanS(config),
+      longestS: exact ? longestSpanS(config) : keptOf(config.retention).daysMonths * 31 * 86_400,
       ...(exact && stepS === null
         ? {}
         : { wholeMinutes: { otherwise: stepS === null ? ', or add exact=true' : ', or leave out step' } }),
     },
   )
   if (stepS !== null) checkPoints(span.fromUs, span.toUs, stepS)
+  if (!exact) checkKept({ ...span, stepS }, config, nowUs)
   return {
     ...span,
     groupBy:
@@ -89,6 +91,39 @@ export function kpiQueryOf(written: KpiParameters, config: TrunkscopeConfig, now
 /** As far back as attempts are kept, and a month to spare. */
 export function longestSpanS(config: TrunkscopeConfig): number {
   return (config.retention.attempts_months + 1) * 31 * 86_400
+}
+
+/** Of old events only the coarser rollups are left: what cuts an hour, or a day, has no answer any more. */
+function checkKept(
+  { fromUs, toUs, stepS }: { fromUs: number; toUs: number; stepS: number | null },
+  config: TrunkscopeConfig,
+  nowUs: number,
+): void {
+  const kept = keptFromS(keptOf(config.retention), Math.floor(nowUs / 1e6))
+  for (const { whole, lengthS, finerUs } of [
+    { whole: 'hours', lengthS: 3_600, finerUs: kept.minutes * 1e6 },
+    { whole: 'days of UTC', lengthS: 86_400, finerUs: kept.hours * 1e6 },
+  ]) {
+    const sentence = `before ${isoOf(finerUs)} only whole ${whole} are kept`
+    for (const [parameter, us] of [
+      ['from', fromUs],
+      ['to', toUs],
+    ] as const) {
+      const wholeUs = us - (us % (lengthS * 1e6))
+      if (us === wholeUs || wholeUs >= finerUs) continue
+      throw new ApiError(
+        'TRUNKSCOPE_API_BAD_RANGE',
+        `${parameter}=${isoOf(us)}: ${sentence}; write ${parameter}=${isoOf(wholeUs)}, or a later range`,
+        { parameter },
+      )
+    }
+    if (stepS === null || stepS % lengthS === 0 || fromUs >= finerUs) continue
+    throw new ApiError(
+      'TRUNKSCOPE_API_BAD_RANGE',
+      `step=${stepS}: ${sentence}; write step=${Math.ceil(stepS / lengthS) * lengthS}, or a later range`,
+      { parameter: 'step' },
+    )
+  }
 }
 
 function stepOf(written: Parameter): number | null {

@@ -1,6 +1,7 @@
 /**
- * Reads what a KPI question needs: rollups of whole minutes in milliseconds, or with `exact` the attempts themselves,
- * through the same catalog. One statement a question; with `exact` and a step two, because quantiles do not add up.
+ * Reads what a KPI question needs: rollups in milliseconds, the coarsest that fit (grains.ts), or with `exact` the attempts
+ * themselves, through the same catalog. One statement a question; with `exact` and a step two, because quantiles do not add
+ * up.
  *
  * Takes    a checked `KpiQuery`.
  * Returns  groups of sums, with one entry a step where one was asked for. Only carriers' legs and unknown ones count:
@@ -12,6 +13,7 @@ import { attemptMeasures, ROLLUP_COLUMNS, type RollupColumn } from '../../schema
 import { ApiError, didYouMean, nearestNames } from '../errors.js'
 import type { Readers } from '../readers.js'
 import { shown } from '../time-span.js'
+import { type Parts, partsOf, readStale } from './grains.js'
 import { DIMENSIONS, type Dimension, isWholeMinutes, type KpiQuery, stepStartsOf } from './query.js'
 import { addSums, emptySums, isEmpty, type Sums, sumsOfRow } from './sums.js'
 
@@ -47,7 +49,10 @@ export async function readKpiGroups(
   }
 
   const columns = columnsFor(query)
-  for (const row of await readers.select<Row>(...statementOf(query, columns, query.stepS !== null))) {
+  const statement = query.exact
+    ? exactStatementOf(query, columns, query.stepS !== null)
+    : rollupStatementOf(query, columns, partsOf(query, await readStale(readers, query, config)))
+  for (const row of await readers.select<Row>(...statement)) {
     const group = groupOf(byOf(row, query.groupBy))
     const sums = sumsOfRow(row, columns)
     if (group.steps === undefined) {
@@ -58,7 +63,7 @@ export async function readKpiGroups(
     group.steps[Number(row.bucket)] = sums
   }
   if (query.exact && query.stepS !== null) {
-    for (const row of await readers.select<Row>(...statementOf(query, columns, false))) {
+    for (const row of await readers.select<Row>(...exactStatementOf(query, columns, false))) {
       groupOf(byOf(row, query.groupBy)).total = sumsOfRow(row, columns)
     }
   }
@@ -93,40 +98,85 @@ function columnsFor(query: KpiQuery): RollupColumn[] {
   })
 }
 
-function statementOf(
-  query: KpiQuery,
-  columns: readonly RollupColumn[],
-  withSteps: boolean,
-): [sql: string, parameters: Row] {
-  const filtered = DIMENSIONS.filter((dimension) => query.where[dimension].length > 0)
-  const conditions = [
-    PARTIES,
-    ...filtered.map((dimension) => `${dimension} IN {${dimension}:Array(String)}`),
-  ].join(' AND ')
-  const minute = query.exact ? 'counted_minute' : 'minute'
-  const bucket = `intDiv(toUInt32(${minute}) - {from_s:UInt32}, {step_s:UInt32}) AS bucket`
-  const keys = [...query.groupBy, ...(withSteps ? ['bucket'] : [])]
-  const selected = [...query.groupBy, ...(withSteps ? [bucket] : [])]
-  const sums = columns.map((column) => `${query.exact ? column.aggregate : column.sum} AS sum_${column.name}`)
-  const sql = `
-SELECT ${[...selected, ...sums, ...(query.exact ? exactQuantiles(query) : [])].join(',\n  ')}
-FROM ${query.exact ? `(${attemptMeasures(within(query, 'minute', conditions), within(query, 'end_minute', conditions), query.groupBy)}\n)` : 'kpi_minute FINAL'}
-${query.exact ? '' : `WHERE ${within(query, 'minute', conditions)}`}
-${keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`}`
+type Statement = [sql: string, parameters: Row]
+
+const GRAINS = ['minute', 'hour', 'day'] as const
+
+function rollupStatementOf(query: KpiQuery, columns: readonly RollupColumn[], parts: Parts): Statement {
+  const parameters = parametersOf(query)
+  const conditions = conditionsOf(query)
+  const names = columns.map(({ name }) => name).join(', ')
+  const branches = GRAINS.filter((grain) => parts[grain].length > 0).map((grain) => {
+    const ranges = parts[grain].map(({ fromS, toS }, at) => {
+      parameters[`${grain}_${at}_from`] = fromS
+      parameters[`${grain}_${at}_to`] = toS
+      return `${grain} >= toDateTime({${grain}_${at}_from:UInt32}, 'UTC') AND ${grain} < toDateTime({${grain}_${at}_to:UInt32}, 'UTC')`
+    })
+    return `SELECT ${[...query.groupBy, `${grain} AS start`, names].join(', ')}
+  FROM kpi_${grain} FINAL WHERE (${ranges.map((range) => `(${range})`).join(' OR ')}) AND ${conditions}`
+  })
+  const withSteps = query.stepS !== null
   return [
-    sql,
+    `SELECT ${selectedOf(
+      query,
+      withSteps,
+      'start',
+      columns.map((column) => `${column.sum} AS sum_${column.name}`),
+    )}
+FROM (${branches.join('\n  UNION ALL ')})
+${groupingOf(query, withSteps)}`,
+    withSteps ? { ...parameters, ...bucketParametersOf(query) } : parameters,
+  ]
+}
+
+function exactStatementOf(query: KpiQuery, columns: readonly RollupColumn[], withSteps: boolean): Statement {
+  const conditions = conditionsOf(query)
+  const sums = columns.map((column) => `${column.aggregate} AS sum_${column.name}`)
+  return [
+    `SELECT ${selectedOf(query, withSteps, 'counted_minute', [...sums, ...exactQuantiles(query)])}
+FROM (${attemptMeasures(within(query, 'minute', conditions), within(query, 'end_minute', conditions), query.groupBy)}
+)
+${groupingOf(query, withSteps)}`,
     {
-      from_s: Math.floor(query.fromUs / 1e6),
+      ...parametersOf(query),
+      ...(withSteps ? bucketParametersOf(query) : { from_s: Math.floor(query.fromUs / 1e6) }),
       to_s: Math.ceil(query.toUs / 1e6),
-      ...(withSteps ? { step_s: query.stepS } : {}),
-      ...(query.exact && !isWholeMinutes(query)
-        ? { from_us: query.fromUs, to_us: query.toUs, from_minute_s: Math.floor(query.fromUs / 6e7) * 60 }
-        : {}),
-      ...Object.fromEntries(
-        filtered.map((dimension) => [dimension, storedNames(dimension, query.where[dimension])]),
-      ),
+      ...(isWholeMinutes(query)
+        ? {}
+        : { from_us: query.fromUs, to_us: query.toUs, from_minute_s: Math.floor(query.fromUs / 6e7) * 60 }),
     },
   ]
+}
+
+function selectedOf(query: KpiQuery, withSteps: boolean, time: string, sums: readonly string[]): string {
+  const bucket = `intDiv(toUInt32(${time}) - {from_s:UInt32}, {step_s:UInt32}) AS bucket`
+  return [...query.groupBy, ...(withSteps ? [bucket] : []), ...sums].join(',\n  ')
+}
+
+function groupingOf(query: KpiQuery, withSteps: boolean): string {
+  const keys = [...query.groupBy, ...(withSteps ? ['bucket'] : [])]
+  return keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`
+}
+
+function bucketParametersOf(query: KpiQuery): Row {
+  return { from_s: Math.floor(query.fromUs / 1e6), step_s: query.stepS }
+}
+
+function filteredOf(query: KpiQuery): Dimension[] {
+  return DIMENSIONS.filter((dimension) => query.where[dimension].length > 0)
+}
+
+function conditionsOf(query: KpiQuery): string {
+  return [
+    PARTIES,
+    ...filteredOf(query).map((dimension) => `${dimension} IN {${dimension}:Array(String)}`),
+  ].join(' AND ')
+}
+
+function parametersOf(query: KpiQuery): Row {
+  return Object.fromEntries(
+    filteredOf(query).map((dimension) => [dimension, storedNames(dimension, query.where[dimension])]),
+  )
 }
 
 /** When the INVITE came and when the call ended, to the microsecond, where a minute is not fine enough. */
@@ -177,7 +227,8 @@ async function checkKnown(readers: Readers, query: KpiQuery, config: TrunkscopeC
     const strange = query.where[dimension].filter((name) => name !== 'unknown' && !configured.includes(name))
     if (strange.length === 0) continue
     const rows = await readers.select<{ name: string }>(
-      `SELECT DISTINCT ${dimension} AS name FROM kpi_minute WHERE ${PARTIES} LIMIT 1000`,
+      `SELECT DISTINCT ${dimension} AS name FROM kpi_day WHERE ${PARTIES}
+       UNION DISTINCT SELECT DISTINCT ${dimension} AS name FROM kpi_minute WHERE ${PARTIES} LIMIT 1000`,
     )
     const known = [...new Set([...configured, ...rows.map(({ name }) => name)])].filter((name) => name !== '')
     const name = strange.find((written) => !known.includes(written))

@@ -1,7 +1,7 @@
 /**
  * Sums of rollup columns: what every number is made from. They add up over minutes and groups; numbers do not.
  */
-import { histogramQuantileMs } from '../../schemas/delay-histogram.js'
+import { bucketDelayMs } from '../../schemas/delay-histogram.js'
 import { ROLLUP_COLUMNS, type RollupColumn } from '../../schemas/kpi-rollup.js'
 
 export interface Sums {
@@ -15,10 +15,13 @@ export interface Sums {
 
 const isMap = (column: RollupColumn) => column.type.startsWith('Map(')
 
+const NO_COUNTS = Object.fromEntries(ROLLUP_COLUMNS.filter((c) => !isMap(c)).map(({ name }) => [name, 0]))
+const MAPS = ROLLUP_COLUMNS.filter(isMap).map(({ name }) => name)
+
 export function emptySums(): Sums {
   return {
-    counts: Object.fromEntries(ROLLUP_COLUMNS.filter((c) => !isMap(c)).map((c) => [c.name, 0])),
-    maps: Object.fromEntries(ROLLUP_COLUMNS.filter(isMap).map((c) => [c.name, {}])),
+    counts: { ...NO_COUNTS },
+    maps: Object.fromEntries(MAPS.map((name) => [name, {}])),
     exactMs: undefined,
   }
 }
@@ -32,11 +35,12 @@ export function sumsOfRow(row: Record<string, unknown>, columns: readonly Rollup
       sums.counts[column.name] = Number(value)
       continue
     }
-    const map: Record<string, number> = {}
-    for (const [key, count] of Object.entries(value as Record<string, unknown>)) {
-      if (Number(count) > 0) map[key] = Number(count)
+    const map = sums.maps[column.name] as Record<string, number>
+    const written = value as Record<string, unknown>
+    for (const key in written) {
+      const count = Number(written[key])
+      if (count > 0) map[key] = count
     }
-    sums.maps[column.name] = map
   }
   for (const [name, value] of Object.entries(row)) {
     if (!name.startsWith('exact_')) continue
@@ -54,7 +58,7 @@ export function addSums(sums: Sums, more: Sums): Sums {
   for (const [name, map] of Object.entries(more.maps)) {
     sums.maps[name] ??= {}
     const into = sums.maps[name]
-    for (const [key, count] of Object.entries(map)) into[key] = (into[key] ?? 0) + count
+    for (const key in map) into[key] = (into[key] ?? 0) + (map[key] as number)
   }
   sums.exactMs = undefined
   return sums
@@ -85,6 +89,16 @@ export function histogramOf(sums: Sums): Map<number, number> {
 
 /** Milliseconds: the exact value where attempts were read, otherwise that of the histogram; null without measurements. */
 export function quantileMs(sums: Sums, id: string, p: number): number | null {
-  if (countOf(sums, 'pdd_count') === 0) return null
-  return sums.exactMs?.[id] ?? histogramQuantileMs(histogramOf(sums), p)
+  const count = countOf(sums, 'pdd_count')
+  if (count === 0) return null
+  const exactMs = sums.exactMs?.[id]
+  if (exactMs !== undefined) return exactMs
+  // Nearest rank, as histogramQuantileMs has it. Keys that are whole numbers are walked in ascending order.
+  let rank = Math.max(1, Math.ceil(p * count))
+  const counts = mapOf(sums, 'pdd_histogram')
+  for (const bucket in counts) {
+    rank -= counts[bucket] as number
+    if (rank <= 0) return bucketDelayMs(Number(bucket))
+  }
+  return null
 }

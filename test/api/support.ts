@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { type ApiDeps, buildApp } from '../../api/app.js'
 import type { App } from '../../api/deps.js'
 import { type Engine, openEmbeddedEngine } from '../../bin/connect/clickhouse.js'
-import { AGENT_COLUMNS, type AgentMinute } from '../../collector/store/agents.js'
+import { AGENT_COLUMNS, type AgentMinute, emptyMinute } from '../../collector/store/agents.js'
 import { ATTEMPTS, ClickHouseWriter, MESSAGES, shapeOf } from '../../collector/store/clickhouse-writer.js'
 import { recomputeMinutes } from '../../collector/store/minutes.js'
 import { RowBinaryWriter } from '../../collector/store/rowbinary.js'
@@ -206,6 +206,8 @@ export class TestStore {
   readonly #folder: string
   readonly #writer: ClickHouseWriter
   #rows = 0
+  /** Of the rollups written last. */
+  version = 0n
 
   private constructor(folder: string) {
     this.#folder = folder
@@ -234,7 +236,7 @@ export class TestStore {
     }
     await this.#writer.insert(ATTEMPTS, encoded.take())
     const minutes = rows.flatMap((row) => [row.minuteS, ...(row.endMinuteS > 0 ? [row.endMinuteS] : [])])
-    await recomputeMinutes(this.engine.writer, 0, minutes)
+    await recomputeMinutes(this.engine.writer, [0], minutes, ++this.version)
   }
 
   async addMessages(messages: readonly StoredMessage[]): Promise<void> {
@@ -270,18 +272,10 @@ export class TestStore {
     const encoded = new RowBinaryWriter()
     encoded.row(AGENT_COLUMNS, {
       count: {
-        minuteS: NOON_S,
-        agent: '192.0.2.11/2001',
-        peerAddress: '192.0.2.11',
-        agentId: 2001,
-        agentName: '',
+        ...emptyMinute(NOON_S, '192.0.2.11/2001', '192.0.2.11', 2001, ''),
         frames: 100,
         sipMessages: 98,
         keepalives: 2,
-        refused: 0,
-        unreadable: 0,
-        truncated: 0,
-        timestampsReplaced: 0,
         lastSeenUs: NOON_US + 30e6,
         ...changes,
       },

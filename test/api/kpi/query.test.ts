@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isWholeMinutes, kpiQueryOf, stepStartsOf } from '../../../api/kpi/query.js'
+import { configSchema } from '../../../schemas/config.js'
 import { KPI_CATALOG } from '../../../schemas/kpi-catalog.js'
 import { CONFIG, NOON_US } from '../support.js'
 
@@ -30,5 +31,42 @@ describe('a KPI question', () => {
 
   it('a range that is no multiple of the step ends with a short one', () => {
     expect(stepStartsOf({ fromUs: 0, toUs: 420e6, stepS: 180 })).toEqual([0, 180e6, 360e6])
+  })
+
+  describe('of events whose minutes are no longer kept', () => {
+    const config = configSchema.parse({
+      ...CONFIG,
+      retention: { minutes_days: 30, hours_months: 14, days_months: 36 },
+    })
+    const ask = (from: string, to: string, step?: string) =>
+      kpiQueryOf({ from, to, ...(step === undefined ? {} : { step }) }, config, NOON_US)
+
+    it('may ask for whole hours, and of later ones for minutes', () => {
+      expect(ask('2026-09-01T10:00:00Z', '2026-11-20T11:31:00Z').fromUs % 3_600e6).toBe(0)
+      expect(ask('2026-09-01T10:00:00Z', '2026-10-01T10:00:00Z', '7200').stepS).toBe(7_200)
+    })
+
+    it('is told what to write otherwise', () => {
+      const before = 'before 2026-10-21T12:00:00Z only whole hours are kept'
+      for (const [from, to, step, sentence] of [
+        ['2026-09-01T10:07:00Z', '2026-11-20T10:00:00Z', undefined, 'from=2026-09-01T10:00:00Z'],
+        ['2026-09-01T10:00:00Z', '2026-10-01T10:30:00Z', undefined, 'to=2026-10-01T10:00:00Z'],
+        ['2026-09-01T10:00:00Z', '2026-10-01T10:00:00Z', '5400', 'step=7200'],
+      ] as const) {
+        expect(() => ask(from, to, step)).toThrow(`: ${before}; write ${sentence}, or a later range`)
+      }
+    })
+
+    it('whose hours are gone too, may ask for whole days', () => {
+      expect(ask('2024-09-01T00:00:00Z', '2026-11-20T12:00:00Z', '86400').stepS).toBe(86_400)
+      expect(() => ask('2024-09-01T10:00:00Z', '2026-11-20T12:00:00Z')).toThrow(
+        'only whole days of UTC are kept; write from=2024-09-01T00:00:00Z',
+      )
+    })
+
+    it('minutes are kept no longer than the attempts they are made of', () => {
+      const short = configSchema.parse({ ...CONFIG, retention: { attempts_months: 1 } })
+      expect(() => kpiQueryOf({ from: '2026-09-01T10:07:00Z' }, short, NOON_US)).toThrow('only whole hours')
+    })
   })
 })
