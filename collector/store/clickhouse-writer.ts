@@ -1,13 +1,15 @@
 /**
  * Rows into ClickHouse. Bytes are RowBinary: embedded, through a file the engine reads (its raw insert takes line formats
- * only); the same bytes are the body of an INSERT over HTTP.
+ * only); the same bytes are the body of an INSERT to a server.
  *
- * An insert is safe to repeat: rows carry their identity, so what came twice is one row. There are no insert tokens: the
- * same token over other rows would drop those rows in silence.
+ * An insert is safe to repeat: rows carry their identity, so what came twice is one row. So one whose outcome is not known
+ * (a cut, a timeout) is simply done again. There are no insert tokens: the same token over other rows would drop those
+ * rows in silence.
  */
 import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ClickHouseClient } from '@clickhouse/client'
+import { Readable } from 'node:stream'
+import { type ClickHouseClient, parseError } from '@clickhouse/client'
 import { ATTEMPT_COLUMNS, type Column } from '../../schemas/call-attempts.js'
 import { MESSAGE_COLUMNS } from '../../schemas/sip-messages.js'
 import type { OpenAttempt, StoredPlace } from './open-attempts.js'
@@ -50,17 +52,39 @@ let files = 0
 
 export class ClickHouseWriter {
   readonly client: ClickHouseClient
-  readonly #folder: string
+  readonly #folder: string | undefined
 
-  constructor(client: ClickHouseClient, insertFolder: string) {
+  /** `insertFolder`: where the embedded engine reads rows from; undefined: a server, that takes them over HTTP. */
+  constructor(client: ClickHouseClient, insertFolder: string | undefined) {
     this.client = client
     this.#folder = insertFolder
   }
 
   async insert(shape: TableShape, rows: readonly Buffer[]): Promise<void> {
     if (rows.every((chunk) => chunk.length === 0)) return
+    if (this.#folder === undefined) await this.#insertBody(shape, rows)
+    else await this.#insertFile(this.#folder, shape, rows)
+  }
+
+  async #insertBody(shape: TableShape, rows: readonly Buffer[]): Promise<void> {
+    const { stream } = await this.client.exec({
+      query: `INSERT INTO ${shape.table} (${shape.columns}) FORMAT RowBinary`,
+      values: Readable.from(
+        rows.filter((chunk) => chunk.length > 0),
+        { objectMode: false },
+      ),
+      // Otherwise the status can be 200 before the rows are stored.
+      clickhouse_settings: { wait_end_of_query: 1 },
+    })
+    let answer = ''
+    for await (const chunk of stream) answer += (chunk as Buffer).toString()
+    // The answer to an insert is empty: text is an exception that came after the status line.
+    if (answer.trim() !== '') throw parseError(answer)
+  }
+
+  async #insertFile(folder: string, shape: TableShape, rows: readonly Buffer[]): Promise<void> {
     // The name comes from a counter only: the engine can read any file, so no text from outside may reach it.
-    const path = join(this.#folder, `rows-${process.pid}-${files++}.rowbinary`)
+    const path = join(folder, `rows-${process.pid}-${files++}.rowbinary`)
     try {
       const file = await open(path, 'w', 0o600)
       try {
@@ -82,7 +106,7 @@ export class ClickHouseWriter {
 
   /** Reads back the rows of attempts that are known, or suspected, to be stored. */
   async lookUp(
-    entries: readonly OpenAttempt[],
+    entries: readonly Pick<OpenAttempt, 'id' | 'unreadMinuteS'>[],
   ): Promise<Map<string, { facts: string; places: StoredPlace[] }>> {
     const found = new Map<string, { facts: string; places: StoredPlace[] }>()
     const placed = entries.filter((entry) => entry.unreadMinuteS !== 0)
@@ -99,7 +123,8 @@ export class ClickHouseWriter {
                     toUInt32(end_minute) AS end_minute_s, facts
                   FROM call_attempts FINAL
                   WHERE attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16)) ${condition}
-                    AND minute BETWEEN toDateTime({first:UInt32}, 'UTC') AND toDateTime({last:UInt32}, 'UTC')`,
+                    AND minute BETWEEN toDateTime({first:UInt32}, 'UTC') AND toDateTime({last:UInt32}, 'UTC')
+                  ORDER BY version DESC`,
           query_params: {
             ids: part.map((entry) => entry.id),
             minutes,
@@ -111,7 +136,7 @@ export class ClickHouseWriter {
         for (const row of await result.json<StoredRow>()) {
           const place = { version: Number(row.version), minuteS: row.minute_s, endMinuteS: row.end_minute_s }
           const present = found.get(row.id)
-          // Two rows under two minutes: a crash came between the new row and the end of the old one.
+          // Two rows under two minutes: a crash came between the new row and the end of the old one. The new one knows more.
           if (present !== undefined) present.places.push(place)
           else found.set(row.id, { facts: row.facts, places: [place] })
         }

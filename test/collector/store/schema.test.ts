@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AGENT_COLUMNS } from '../../../collector/store/agents.js'
 import { REFUSED_COLUMNS } from '../../../collector/store/refused.js'
-import { applySchema, statementsOf } from '../../../collector/store/schema.js'
+import { applySchema, checkSchema, statementsOf } from '../../../collector/store/schema.js'
 import { ATTEMPT_COLUMNS, type Column } from '../../../schemas/call-attempts.js'
 import { ROLLUP_COLUMNS } from '../../../schemas/kpi-rollup.js'
 import { MESSAGE_COLUMNS } from '../../../schemas/sip-messages.js'
@@ -46,22 +46,16 @@ describe('schema', () => {
     })
   }
 
-  test('kpi_minute has a column for everything that the catalog counts', async () => {
-    const stored = await columnsOf('kpi_minute')
-    const keys = [
-      'bus_partition',
-      'minute',
-      'party',
-      'carrier',
-      'site',
-      'direction',
-      'version',
-      'computed_at',
-    ]
-    expect(stored.filter(({ name }) => !keys.includes(name))).toEqual(
-      ROLLUP_COLUMNS.map(({ name, type }) => ({ name, type })),
-    )
-  })
+  test.each(['minute', 'hour', 'day'])(
+    'kpi_%s has a column for everything that the catalog counts',
+    async (grain) => {
+      const stored = await columnsOf(`kpi_${grain}`)
+      const keys = ['bus_partition', grain, 'party', 'carrier', 'site', 'direction', 'version', 'computed_at']
+      expect(stored.filter(({ name }) => !keys.includes(name))).toEqual(
+        ROLLUP_COLUMNS.map(({ name, type }) => ({ name, type })),
+      )
+    },
+  )
 
   test('applied a second time it changes nothing', async () => {
     const before = [
@@ -88,7 +82,9 @@ describe('schema', () => {
     expect(ddl.get('sip_messages')).toContain('TTL stored_at + toIntervalDay(3)')
     expect(ddl.get('rejected_frames')).toContain('TTL stored_at + toIntervalDay(3)')
     expect(ddl.get('call_attempts')).toContain('TTL stored_at + toIntervalMonth(24)')
-    expect(ddl.get('kpi_minute')).toContain('TTL computed_at + toIntervalMonth(24)')
+    expect(ddl.get('kpi_minute')).toContain('TTL computed_at + toIntervalDay(390)')
+    expect(ddl.get('kpi_hour')).toContain('TTL computed_at + toIntervalMonth(37)')
+    expect(ddl.get('kpi_day')).toContain('TTL computed_at + toIntervalMonth(120)')
     await applySchema(engine.writer, RETENTION)
   })
 
@@ -102,11 +98,46 @@ describe('schema', () => {
         /schema 999, this version knows \d+.*Start that version, or choose another folder/,
       ),
     })
+    await expect(checkSchema(engine.writer)).rejects.toMatchObject({ code: 'TRUNKSCOPE_STORE_SCHEMA_NEWER' })
     await engine.writer.command({
       query: 'ALTER TABLE schema_migrations DELETE WHERE number = 999',
       clickhouse_settings: { mutations_sync: '1' },
     })
     await applySchema(engine.writer, RETENTION)
+  })
+
+  describe('asked by somebody who may only read', () => {
+    const older = (lack: RegExp) => ({
+      code: 'TRUNKSCOPE_STORE_SCHEMA_OLDER',
+      message: expect.stringMatching(new RegExp(`${lack.source}\\. Run: trunkscope init$`)),
+    })
+
+    test('tables of this version are sound', () => checkSchema(engine.readers[0]!))
+
+    test('a rollup without the columns of a new KPI is older', async () => {
+      await engine.writer.command({ query: 'ALTER TABLE kpi_minute DROP COLUMN asr_numerator' })
+      await expect(checkSchema(engine.writer)).rejects.toMatchObject(older(/kpi_minute lacks asr_numerator/))
+      await applySchema(engine.writer, RETENTION)
+      await checkSchema(engine.writer)
+    })
+
+    test('a migration that was not applied is older, and named', async () => {
+      await engine.writer.command({
+        query: 'ALTER TABLE schema_migrations DELETE WHERE number = 6',
+        clickhouse_settings: { mutations_sync: '1' },
+      })
+      await expect(checkSchema(engine.writer)).rejects.toMatchObject(
+        older(/006_store_checkpoints\.sql not applied/),
+      )
+      await applySchema(engine.writer, RETENTION)
+    })
+
+    test('a database without tables is older, and nothing is made in it', async () => {
+      await engine.writer.command({ query: 'RENAME TABLE schema_migrations TO put_away' })
+      await expect(checkSchema(engine.writer)).rejects.toMatchObject(older(/there are none yet/))
+      await engine.writer.command({ query: 'RENAME TABLE put_away TO schema_migrations' })
+      await checkSchema(engine.writer)
+    })
   })
 
   test('a migration is split at semicolons that end a line, and comment lines are dropped', () => {
