@@ -30,7 +30,8 @@ export type { ApiDeps } from './deps.js'
 /** No route takes a body. */
 const BODY_MAX_BYTES = 4_096
 
-export async function buildApp(deps: ApiDeps): Promise<App> {
+/** @param routes `health`: of a role that answers no questions, only /healthz, /readyz and /metrics */
+export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'): Promise<App> {
   const nowMs = deps.nowMs ?? Date.now
   const routeDeps: RouteDeps = {
     ...deps,
@@ -98,12 +99,14 @@ export async function buildApp(deps: ApiDeps): Promise<App> {
     transform: openapiTransform,
   })
 
-  kpiRoutes(app, routeDeps)
-  carrierRoutes(app, routeDeps)
-  attemptRoutes(app, routeDeps)
-  tapRoutes(app, routeDeps)
   healthRoutes(app, routeDeps)
-  pageRoutes(app, routeDeps)
+  if (routes === 'all') {
+    kpiRoutes(app, routeDeps)
+    carrierRoutes(app, routeDeps)
+    attemptRoutes(app, routeDeps)
+    tapRoutes(app, routeDeps)
+    pageRoutes(app, routeDeps)
+  }
   await app.ready()
   return app
 }

@@ -26,8 +26,8 @@ export class Readers {
   readonly #free: ClickHouseClient[]
   readonly #waiting: ((client: ClickHouseClient) => void)[] = []
 
+  /** @param clients none: of an app without routes that read */
   constructor(clients: readonly ClickHouseClient[]) {
-    if (clients.length === 0) throw new RangeError('the api needs at least one connection to read with')
     this.#free = [...clients]
   }
 

@@ -14,7 +14,14 @@ const exitCode = await runProgram(
   {
     start: async (options) => (await import('./run/start.js')).runStart(options),
     demo: async (options) => (await import('./run/demo.js')).runDemo(options),
+    sendDemo: async (options) => (await import('./run/send-demo.js')).runSendDemo(options),
     replay: async (options) => (await import('./run/replay.js')).runReplay(options),
+    doctor: async (options) => (await import('./run/doctor.js')).runDoctor(options),
+    capture: async (options) => (await import('./run/capture.js')).runCapture(options),
+    store: async (options) => (await import('./run/store.js')).runStore(options),
+    api: async (options) => (await import('./run/api.js')).runApi(options),
+    recompute: async (options) => (await import('./run/recompute.js')).runRecompute(options),
+    init: async (options) => (await import('./run/init.js')).runInit(options),
   },
   {
     out: (text) => process.stdout.write(text),

@@ -1,54 +1,54 @@
 /**
  * The store process: bus → decode → enrich → fold → ClickHouse, and the offset last.
  *
- * `accept` folds a batch and returns; a flush runs beside it, one at a time:
+ * `accept` folds a batch and returns; a flush of all partitions runs beside it, one at a time:
  *
  *   1. raw messages, on a connection of their own, beside the steps below  (rows with identity: safe to repeat)
  *      read back attempts that are stored and not in memory, and merge
  *   2. intent: the minutes this flush makes stale                        (store_checkpoints)
- *   3. attempts, tap counts, refused samples                             (rows with identity: safe to repeat)
+ *   3. attempts, then the ends of rows they left, tap counts, refused samples   (rows with identity: safe to repeat)
  *   4. recompute the stale minutes                                        (not at every flush when that is dear)
- *   5. commit the bus position
+ *   5. look at the claims; commit the bus positions
  *
  * Killed at any point, the next process finds the intent, recomputes those minutes and folds everything after the
  * committed position again, which changes nothing that was already there (design.md §4).
  *
  * A store that fails is retried with a growing pause until it works; `problem` says why, and the bus holds what comes.
+ * Throws   `accept` and `drain`: TRUNKSCOPE_STORE_SUPERSEDED when another process has claimed a partition that the bus still
+ *          delivers here: subscribe again, with a new StoreRole.
  */
+import { randomUUID } from 'node:crypto'
 import type { ClickHouseClient } from '@clickhouse/client'
-import { ATTEMPT_COLUMNS } from '../schemas/call-attempts.js'
 import type { TrunkscopeConfig } from '../schemas/config.js'
-import { HEP_FLAG, type ReceivedFrame } from '../schemas/hep-frame.js'
 import type { RefusedSample } from '../schemas/reasons.js'
+import { keptOf } from '../schemas/retention.js'
 import type { BusBatch } from './bus/bus.js'
-import { observe } from './enrich/observe.js'
 import { foldOf } from './fold-wiring.js'
+import { Intake } from './intake.js'
 import { AGENT_COLUMNS, AgentCounts } from './store/agents.js'
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from './store/checkpoint.js'
+import { writeCheckpoints } from './store/checkpoint.js'
+import { lostClaims } from './store/claims.js'
 import { ATTEMPTS, ClickHouseWriter, MESSAGES, shapeOf } from './store/clickhouse-writer.js'
+import { sumDue } from './store/hours.js'
+import { type Mark, readMarks, settleMarks } from './store/marks.js'
 import { recomputeMinutes } from './store/minutes.js'
-import {
-  type Fold,
-  type Measures,
-  measuresOf,
-  type OpenAttempt,
-  OpenAttempts,
-  type WrittenAttempt,
-} from './store/open-attempts.js'
-import { REFUSED_COLUMNS, RefusedSamples } from './store/refused.js'
-import { restoreIndex, restoreOpenAttempts } from './store/restore.js'
+import type { Fold, OpenAttempt } from './store/open-attempts.js'
+import { ENDED_COLUMNS, type EncodedAttempt, StorePartition } from './store/partition.js'
+import { REFUSED_COLUMNS } from './store/refused.js'
+import { Retry } from './store/retry.js'
 import { encodeRows, RowBinaryWriter } from './store/rowbinary.js'
-import { StoredIndex } from './store/stored-index.js'
 
 export interface StoreOptions {
   writer: ClickHouseClient
   /** A connection of its own for raw messages, which are stored while attempts are still being encoded. */
   rawWriter?: ClickHouseClient
-  insertFolder: string
+  /** Where the embedded engine reads inserts from; undefined: they go over HTTP. */
+  insertFolder: string | undefined
   config: TrunkscopeConfig
-  busPartition: number
+  /** Opened at once; others when their first batch comes. */
+  basePartitions?: readonly number[]
   /** Says: everything before the position is stored. */
-  commit: (position: number) => Promise<void>
+  commit: (partition: number, position: number) => Promise<void>
   log: (level: 'info' | 'warn' | 'error', sentence: string) => void
   flushIntervalMs?: number
   /** Tap health makes no sense for a replayed file. */
@@ -63,6 +63,7 @@ export interface StoreStatus {
   messagesStored: number
   attemptsWritten: number
   attemptsInMemory: number
+  basePartitions: number
   flushes: number
   lastFlushSeconds: number
   lastRecomputeSeconds: number
@@ -81,37 +82,50 @@ const ENCODE_SLICE = 500
 /** Minutes are recomputed at most this share of the time, as long as they are fresh enough. */
 const RECOMPUTE_DUTY = 0.1
 const RECOMPUTE_WAIT_MAX_MS = 4_000
-const RETRY_PAUSE_MAX_MS = 10_000
+const MARKS_INTERVAL_MS = 5_000
+/** Hours and days that are due wait; until they are summed they are read from their minutes. */
+const SUM_INTERVAL_MS = 60_000
+const ATTEMPTS_IN_MEMORY_MAX = 100_000
 
 const AGENTS = shapeOf('agents_minute', AGENT_COLUMNS)
 const REFUSED = shapeOf('rejected_frames', REFUSED_COLUMNS)
+const ENDED = shapeOf('call_attempts', ENDED_COLUMNS)
 
-interface EncodedAttempt {
-  entry: OpenAttempt
-  attempt: WrittenAttempt
-  version: number
-  measures: Measures
+/** How far a partition of the bus is folded and committed, and what its agents sent. */
+interface BusProgress {
+  basePartition: number
+  position: number
+  committed: number
+  agents: AgentCounts
+}
+
+/** What a flush takes of a base partition. */
+interface Share {
+  partition: StorePartition
+  asOfUs: number
+  dirty: OpenAttempt[]
+  encoded: EncodedAttempt[]
 }
 
 export class StoreRole {
   readonly #options: StoreOptions
+  readonly #owner = randomUUID()
   readonly #writer: ClickHouseWriter
   readonly #rawWriter: ClickHouseWriter
-  readonly #fold: Fold
-  readonly #index: StoredIndex
-  readonly #attempts: OpenAttempts
-  readonly #agents = new AgentCounts()
-  readonly #refused = new RefusedSamples()
-  readonly #messages = new RowBinaryWriter()
-  #checkpoint: Checkpoint = { version: 0, asOfUs: 0, staleMinutesS: [] }
-  #staleMinutesS = new Set<number>()
-  #asOfUs = 0
-  #position = 0
-  #committed = -1
+  #fold: Fold
+  readonly #partitions = new Map<number, StorePartition>()
+  readonly #opening = new Map<number, Promise<StorePartition>>()
+  readonly #progress = new Map<number, Promise<BusProgress>>()
+  readonly #folded = new Map<number, BusProgress>()
+  readonly #intake = new Intake()
+  #marks: Mark[] = []
+  #marksReadAtMs = 0
+  #lastSumAtMs = 0
   #flushing: Promise<void> | undefined
   #lastFlushAtMs = 0
   #lastRecomputeEndMs = 0
-  #isStopping = false
+  #superseded: Error | undefined
+  readonly #retry: Retry
   #status = {
     messagesStored: 0,
     attemptsWritten: 0,
@@ -119,142 +133,150 @@ export class StoreRole {
     lastFlushSeconds: 0,
     lastRecomputeSeconds: 0,
   }
-  /** What keeps a step from working, by step: two run side by side, and one that works says nothing of the other. */
-  readonly #problems = new Map<object, string>()
+  /** Statements that a server has not answered yet, by step, and since when. */
 
   private constructor(options: StoreOptions) {
     this.#options = options
     this.#writer = new ClickHouseWriter(options.writer, options.insertFolder)
     this.#rawWriter = new ClickHouseWriter(options.rawWriter ?? options.writer, options.insertFolder)
     this.#fold = foldOf(options.config)
-    this.#index = new StoredIndex(options.attemptsIndexedMax)
-    this.#attempts = new OpenAttempts(this.#fold, this.#index, options.attemptsInMemoryMax)
+    this.#retry = new Retry((sentence) => options.log('error', sentence), options.insertFolder === undefined)
   }
 
-  /** Reads back what the last process left: its intent, the index of stored attempts, the open ones, the tap counts. */
   static async open(options: StoreOptions): Promise<StoreRole> {
     const role = new StoreRole(options)
-    role.#checkpoint = await readCheckpoint(options.writer, options.busPartition)
-    role.#asOfUs = role.#checkpoint.asOfUs
-    role.#staleMinutesS = new Set(role.#checkpoint.staleMinutesS)
-    await restoreIndex(options.writer, role.#index)
-    await restoreOpenAttempts(options.writer, options.busPartition, role.#attempts, role.#fold, role.#asOfUs)
-    if (options.countAgents !== false) await role.#agents.restore(options.writer, options.busPartition)
+    for (const basePartition of options.basePartitions ?? []) {
+      role.#partitions.set(basePartition, await role.#claim(basePartition))
+    }
     return role
   }
 
   get status(): StoreStatus {
+    const partitions = [...this.#partitions.values()]
     return {
       ...this.#status,
-      asOfUs: this.#asOfUs,
-      attemptsInMemory: this.#attempts.size,
-      staleMinutes: this.#staleMinutesS.size,
-      refused: this.#refused.counts,
-      problem: [...this.#problems.values()][0] ?? '',
+      asOfUs: Math.max(0, ...partitions.map((partition) => partition.asOfUs)),
+      attemptsInMemory: partitions.reduce((sum, partition) => sum + partition.attempts.size, 0),
+      basePartitions: partitions.length,
+      staleMinutes: partitions.reduce((sum, partition) => sum + partition.staleMinutesS.size, 0),
+      refused: this.#intake.refused.counts,
+      problem: this.#superseded?.message ?? this.#retry.problem,
     }
   }
 
   /** Samples that capture took of what it refused. */
   noteRefused(samples: readonly RefusedSample[]): void {
-    this.#refused.add(samples)
+    this.#intake.refused.add(samples)
+  }
+
+  /** From now on the network and thresholds of this configuration hold; what is stored stays as it is. */
+  reconfigure(config: TrunkscopeConfig): void {
+    this.#fold = foldOf(config)
+    for (const partition of this.#partitions.values()) partition.useFold(this.#fold)
   }
 
   /** Folds a batch. Waits only when a flush is behind and too much would pile up. */
   async accept(batch: BusBatch): Promise<void> {
-    const storedAtS = Math.floor(Date.now() / 1_000)
-    const countAgents = this.#options.countAgents !== false && batch.position >= this.#agents.countedUntil
-    for (const frame of batch.frames) this.#foldFrame(frame, storedAtS, countAgents)
-    for (const stretch of batch.damaged ?? []) {
-      this.#options.log(
-        'error',
-        `the spool is damaged: ${stretch.bytes} bytes could not be read and were skipped`,
-      )
-      this.#refused.note('decode', stretch.reason, this.#asOfUs, 'file', '', Buffer.alloc(0))
-    }
-    this.#asOfUs = Math.max(this.#asOfUs, batch.receivedUntilUs)
-    this.#position = batch.nextPosition
+    if (this.#superseded !== undefined) throw this.#superseded
+    const partition = this.#partitions.get(batch.basePartition) ?? (await this.#open(batch.basePartition))
+    const progress = this.#folded.get(batch.partition) ?? (await this.#progressOf(batch))
+    this.#foldBatch(batch, partition, progress)
+    this.flushWhenDue()
+    while (this.#intake.messages.sizeBytes >= PENDING_BYTES_MAX && this.#flushing !== undefined)
+      await this.#flushing
+  }
+
+  /** Starts a flush when its time has come; a bus that delivers nothing for a while has this called instead. */
+  flushWhenDue(): void {
     const dueMs = this.#lastFlushAtMs + (this.#options.flushIntervalMs ?? FLUSH_INTERVAL_MS)
-    const isDue = performance.now() >= dueMs || this.#messages.sizeBytes >= FLUSH_BYTES
-    if (isDue && this.#flushing === undefined) this.#startFlush(false)
-    while (this.#messages.sizeBytes >= PENDING_BYTES_MAX && this.#flushing !== undefined) await this.#flushing
+    const isDue = performance.now() >= dueMs || this.#intake.messages.sizeBytes >= FLUSH_BYTES
+    if (isDue && this.#flushing === undefined && this.#superseded === undefined) this.#startFlush(false)
+  }
+
+  /** These are another process's from now on: what is not committed will be delivered there. */
+  revoke(basePartitions: readonly number[]): void {
+    for (const basePartition of basePartitions) {
+      this.#partitions.delete(basePartition)
+      for (const [partition, progress] of this.#folded) {
+        if (progress.basePartition !== basePartition) continue
+        this.#folded.delete(partition)
+        this.#progress.delete(partition)
+      }
+    }
   }
 
   /** Stores everything that was accepted, recomputes every stale minute, commits. */
   async drain(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing
+    if (this.#superseded !== undefined) throw this.#superseded
     this.#startFlush(true)
     await this.#flushing
   }
 
   /** A failing store is not waited for any longer: what is not stored stays in the bus. */
   stop(): void {
-    this.#isStopping = true
+    this.#retry.stop()
   }
 
-  #foldFrame(frame: ReceivedFrame, storedAtS: number, countAgents: boolean): void {
-    this.#asOfUs = Math.max(this.#asOfUs, frame.receivedAtUs)
-    const seen = observe(frame)
-    if ('reason' in seen) {
-      if (countAgents) {
-        const count = this.#agents.of(
-          frame.receivedAtUs,
-          seen.agent,
-          frame.peerAddress,
-          seen.agentId,
-          seen.agentName,
-        )
-        count.frames++
-        if (seen.reason === 'keepalive') count.keepalives++
-        else count.refused++
-      }
-      this.#refused.note(
-        'decode',
-        seen.reason,
-        frame.receivedAtUs,
-        frame.transport,
-        frame.peerAddress,
-        seen.sample,
-      )
-      return
+  #open(basePartition: number): Promise<StorePartition> {
+    const opening = this.#opening.get(basePartition) ?? this.#openPartition(basePartition)
+    this.#opening.set(basePartition, opening)
+    return opening
+  }
+
+  async #openPartition(basePartition: number): Promise<StorePartition> {
+    try {
+      // A flush that still writes under an older claim of our own must be over before anything is read back.
+      while (this.#flushing !== undefined) await this.#flushing
+      let opened: StorePartition | undefined
+      await this.#untilItWorks(async () => {
+        opened = await this.#claim(basePartition)
+      })
+      if (opened === undefined) throw new Error('the partition was not opened')
+      this.#partitions.set(basePartition, opened)
+      return opened
+    } finally {
+      this.#opening.delete(basePartition)
     }
-    const { observed } = seen
-    const { message } = observed
-    if (countAgents) {
-      const count = this.#agents.of(
-        frame.receivedAtUs,
-        observed.agent,
-        frame.peerAddress,
-        observed.agentId,
-        seen.agentName,
-      )
-      count.frames++
-      count.sipMessages++
-      if (message.parseError !== '') count.unreadable++
-      if (message.truncated) count.truncated++
-      if (observed.frameFlags & (HEP_FLAG.missingTimestamp | HEP_FLAG.clampedTimestamp))
-        count.timestampsReplaced++
+  }
+
+  #claim(basePartition: number): Promise<StorePartition> {
+    const { attemptsIndexedMax } = this.#options
+    return StorePartition.open(this.#writer, this.#fold, basePartition, this.#owner, attemptsIndexedMax)
+  }
+
+  #progressOf({ partition, basePartition, position }: BusBatch): Promise<BusProgress> {
+    const reading = this.#progress.get(partition) ?? this.#readProgress(partition, basePartition, position)
+    this.#progress.set(partition, reading)
+    return reading
+  }
+
+  async #readProgress(partition: number, basePartition: number, position: number): Promise<BusProgress> {
+    const agents = new AgentCounts()
+    if (this.#options.countAgents !== false)
+      await this.#untilItWorks(() => agents.restore(this.#options.writer, partition))
+    const progress = { basePartition, position, committed: -1, agents }
+    this.#folded.set(partition, progress)
+    return progress
+  }
+
+  #foldBatch(batch: BusBatch, partition: StorePartition, progress: BusProgress): void {
+    const storedAtS = Math.floor(Date.now() / 1_000)
+    const { agents } = progress
+    const isCounted = this.#options.countAgents !== false
+    for (const frame of batch.frames) {
+      const counts = isCounted && frame.position >= agents.countedUntil ? agents : undefined
+      this.#intake.fold(frame, partition, counts, storedAtS)
     }
-    this.#messages.message({
-      observed,
-      receivedAtUs: frame.receivedAtUs,
-      storedAtS,
-      transport: frame.transport,
-      ipProtocol: seen.ipProtocol,
-      raw: seen.raw,
-    })
-    // A message that lost its Via still has the CSeq of its transaction.
-    const isFoldable = message.parseError === '' || message.parseError === 'no_via'
-    if (isFoldable) this.#attempts.add(observed, this.#asOfUs)
-    if (message.parseError !== '') {
-      this.#refused.note(
-        'sip',
-        message.parseError,
-        frame.receivedAtUs,
-        frame.transport,
-        frame.peerAddress,
-        seen.raw,
-      )
+    for (const stretch of batch.damaged ?? []) {
+      const what =
+        stretch.reason === 'spool_damaged' ? 'the spool is damaged' : 'a record of the bus is damaged'
+      this.#options.log('error', `${what}: ${stretch.bytes} bytes could not be read and were skipped`)
+      this.#intake.refused.note('decode', stretch.reason, partition.asOfUs, 'file', '', Buffer.alloc(0))
     }
+    partition.asOfUs = Math.max(partition.asOfUs, batch.receivedUntilUs)
+    progress.position = batch.nextPosition
+    agents.countedUntil = Math.max(agents.countedUntil, batch.nextPosition)
   }
 
   #startFlush(isLast: boolean): void {
@@ -262,157 +284,194 @@ export class StoreRole {
     this.#flushing = this.#flush(isLast).finally(() => {
       this.#flushing = undefined
     })
-    // A flush rejects only when the role is stopping; drain() hands the error on.
+    // A flush rejects only when the role is stopping or superseded; drain() and accept() hand the error on.
     this.#flushing.catch(() => {})
   }
 
   async #flush(isLast: boolean): Promise<void> {
     const startedMs = performance.now()
-    const position = this.#position
-    const asOfUs = this.#asOfUs
-    const dirty = this.#attempts.takeDirty(asOfUs)
-    const messageCount = this.#messages.rows
-    const messages = this.#messages.take()
-    const samples = this.#refused.take()
-    const counts = this.#agents.takeChanged()
+    const positions = [...this.#folded].map(([partition, progress]) => ({
+      partition,
+      progress,
+      position: progress.position,
+      counts: progress.agents.takeChanged(),
+    }))
+    const shares = [...this.#partitions.values()].map((partition): Share => {
+      const { asOfUs } = partition
+      return { partition, asOfUs, dirty: partition.attempts.takeDirty(asOfUs), encoded: [] }
+    })
+    const messageCount = this.#intake.messages.rows
+    const messages = this.#intake.messages.take()
+    const samples = this.#intake.refused.take()
 
     const messagesStored = this.#untilItWorks(() => this.#rawWriter.insert(MESSAGES, messages))
     messagesStored.catch(() => {}) // Awaited below; until then a failure of another step may come first.
-    await this.#untilItWorks(() => this.#readBack(dirty))
-    const written = await this.#encode(dirty, asOfUs)
+    await this.#untilItWorks(() => this.#readBack(shares))
+    await this.#keepClaimed(shares)
+    const { rows, ended } = await this.#encode(shares)
     const storedAtS = Math.floor(Date.now() / 1_000)
     const refusedRows = encodeRows(
       REFUSED_COLUMNS,
       samples.map((sample) => ({ sample, storedAtS })),
     )
-    const { busPartition } = this.#options
     const agentRows = encodeRows(
       AGENT_COLUMNS,
-      counts.map((count) => ({ count, busPartition, countedUntil: position })),
+      positions.flatMap(({ partition, position, counts }) =>
+        counts.map((count) => ({ count, busPartition: partition, countedUntil: position })),
+      ),
     )
 
-    if (this.#staleMinutesS.size > 0 || dirty.length > 0)
-      await this.#untilItWorks(() => this.#writeIntent(asOfUs))
-    await this.#untilItWorks(() => this.#writer.insert(ATTEMPTS, written.rows))
+    const intents = shares.filter(
+      ({ partition, dirty }) => partition.staleMinutesS.size > 0 || dirty.length > 0,
+    )
+    const checkpoints = intents.map(({ partition, asOfUs }) => partition.checkpoint(asOfUs))
+    await this.#untilItWorks(() => writeCheckpoints(this.#writer.client, checkpoints))
+    await this.#untilItWorks(() => this.#writer.insert(ATTEMPTS, rows))
+    await this.#untilItWorks(() => this.#writer.insert(ENDED, ended))
     await this.#untilItWorks(() => this.#writer.insert(AGENTS, agentRows))
     await this.#untilItWorks(() => this.#writer.insert(REFUSED, refusedRows))
     await messagesStored
-    for (const { entry, attempt, version, measures } of written.attempts) {
-      this.#attempts.written(entry, attempt, version, measures)
+    const superseded = await this.#endWhatWasPlaced(shares)
+    for (const { partition, encoded } of shares) {
+      for (const { entry, attempt, version, measures } of encoded)
+        partition.attempts.written(entry, attempt, version, measures)
+      this.#status.attemptsWritten += encoded.length
     }
-    for (const rows of [messages, written.rows, agentRows, refusedRows]) RowBinaryWriter.release(rows)
+    for (const chunks of [messages, rows, ended, agentRows, refusedRows]) RowBinaryWriter.release(chunks)
     this.#status.messagesStored += messageCount
-    this.#status.attemptsWritten += written.attempts.length
 
     if (isLast || this.#isRecomputeDue()) await this.#recompute()
-    if (position > this.#committed) {
-      await this.#options.commit(position)
-      this.#committed = position
+    if (isLast || performance.now() - this.#lastSumAtMs >= SUM_INTERVAL_MS) await this.#sumHours()
+    const lost = new Set([...superseded, ...(await this.#lost(shares))])
+    for (const { partition, progress, position } of positions) {
+      if (lost.has(progress.basePartition) || position <= progress.committed) continue
+      await this.#options.commit(partition, position)
+      progress.committed = position
     }
     this.#status.flushes++
-    this.#attempts.evict(asOfUs)
+    const share = (this.#options.attemptsInMemoryMax ?? ATTEMPTS_IN_MEMORY_MAX) / Math.max(1, shares.length)
+    for (const { partition, asOfUs } of shares) partition.attempts.evict(asOfUs, share)
     this.#status.lastFlushSeconds = (performance.now() - startedMs) / 1_000
   }
 
-  async #readBack(dirty: readonly OpenAttempt[]): Promise<void> {
-    const unread = dirty.filter((entry) => entry.unreadMinuteS !== undefined)
+  async #readBack(shares: readonly Share[]): Promise<void> {
+    const isUnread = (entry: OpenAttempt) => entry.unreadMinuteS !== undefined
+    const unread = shares.flatMap(({ dirty }) => dirty.filter(isUnread))
     if (unread.length === 0) return
     const found = await this.#writer.lookUp(unread)
-    for (const entry of unread) {
-      const row = found.get(entry.id)
-      entry.unreadMinuteS = undefined
-      if (row === undefined) continue
-      this.#fold.mergeFacts(this.#attempts.factsOf(entry), this.#fold.factsFromText(row.facts))
-      const version = Math.max(...row.places.map((place) => place.version))
-      const [place, ...others] = row.places
-      if (place === undefined) continue
-      entry.stored = { ...place, version }
-      entry.alsoStored = others
+    for (const { partition, dirty } of shares) {
+      for (const entry of dirty.filter(isUnread)) partition.merge(entry, found.get(entry.id))
     }
   }
 
   /** Derives and encodes in slices, so that frames and questions get their turn in between. */
-  async #encode(
-    dirty: readonly OpenAttempt[],
-    asOfUs: number,
-  ): Promise<{ rows: Buffer[]; attempts: EncodedAttempt[] }> {
+  async #encode(shares: readonly Share[]): Promise<{ rows: Buffer[]; ended: Buffer[] }> {
     const rows = new RowBinaryWriter()
-    const attempts: EncodedAttempt[] = []
+    const ended = new RowBinaryWriter()
     const storedAtS = Math.floor(Date.now() / 1_000)
-    const busPartition = this.#options.busPartition
-    for (let at = 0; at < dirty.length; at += ENCODE_SLICE) {
-      for (const entry of dirty.slice(at, at + ENCODE_SLICE)) {
-        const facts = this.#attempts.factsOf(entry)
-        const attempt = this.#fold.attemptOf(entry.id, facts, asOfUs)
-        const version = (entry.stored?.version ?? 0) + 1
-        const factsJson = this.#fold.factsText(facts)
-        rows.row(ATTEMPT_COLUMNS, { attempt, version, isDeleted: false, busPartition, storedAtS, factsJson })
-        for (const place of [entry.stored, ...entry.alsoStored]) {
-          if (place === undefined || place.minuteS === attempt.minuteS) continue
-          // It stood under another minute: that row ends.
-          const moved = { ...attempt, minuteS: place.minuteS }
-          rows.row(ATTEMPT_COLUMNS, {
-            attempt: moved,
-            version,
-            isDeleted: true,
-            busPartition,
-            storedAtS,
-            factsJson: '',
-          })
-        }
-        const measures = measuresOf(attempt)
-        for (const minuteS of this.#attempts.staleMinutes(entry, attempt, measures))
-          this.#staleMinutesS.add(minuteS)
-        this.#attempts.encoded(entry, attempt, factsJson)
-        const { minuteS, endMinuteS, state, answeredAtUs, invited } = attempt
-        const written = { minuteS, endMinuteS, state, answeredAtUs, invited }
-        attempts.push({ entry, attempt: written, version, measures })
+    for (const { partition, asOfUs, dirty, encoded } of shares) {
+      for (let at = 0; at < dirty.length; at += ENCODE_SLICE) {
+        for (const entry of dirty.slice(at, at + ENCODE_SLICE))
+          encoded.push(partition.encode(entry, asOfUs, storedAtS, rows, ended))
+        await new Promise((resolve) => setImmediate(resolve))
       }
-      await new Promise((resolve) => setImmediate(resolve))
     }
-    return { rows: rows.take(), attempts }
+    return { rows: rows.take(), ended: ended.take() }
   }
 
-  async #writeIntent(asOfUs: number): Promise<void> {
-    this.#checkpoint = {
-      version: this.#checkpoint.version + 1,
-      asOfUs,
-      staleMinutesS: [...this.#staleMinutesS],
+  /** The base partitions of these that another process has claimed since; an error when the bus still gives them to us. */
+  async #lost(shares: readonly Share[]): Promise<number[]> {
+    let lost: number[] = []
+    await this.#untilItWorks(async () => {
+      const claims = shares.map(({ partition }) => partition.claim)
+      lost = (await lostClaims(this.#writer.client, claims)).map((claim) => claim.basePartition)
+    })
+    const ours = lost.filter((base) =>
+      shares.some(({ partition }) => this.#partitions.get(base) === partition),
+    )
+    if (ours.length > 0) {
+      this.#superseded ??= Object.assign(
+        new Error(`another store process has claimed partition ${ours.join(', ')}: giving way`),
+        { code: 'TRUNKSCOPE_STORE_SUPERSEDED' },
+      )
     }
-    await writeCheckpoint(this.#writer.client, this.#options.busPartition, this.#checkpoint)
+    return lost
+  }
+
+  /** Leaves to the successor what is the successor's, before anything is written. */
+  async #keepClaimed(shares: Share[]): Promise<void> {
+    const lost = await this.#lost(shares)
+    if (this.#superseded !== undefined) throw this.#superseded
+    for (const share of shares) if (lost.includes(share.partition.claim.basePartition)) share.dirty = []
+  }
+
+  /**
+   * A successor that read back before our rows came does not know of them; those that stand where none stood must end.
+   * What else we wrote stands below the successor's versions.
+   */
+  async #endWhatWasPlaced(shares: readonly Share[]): Promise<number[]> {
+    const written = shares.filter(({ encoded }) => encoded.length > 0)
+    const lost = written.length === 0 ? [] : await this.#lost(written)
+    if (lost.length === 0) return lost
+    const storedAtS = Math.floor(Date.now() / 1_000)
+    const rows = written
+      .filter(({ partition }) => lost.includes(partition.claim.basePartition))
+      .flatMap(({ partition, encoded }) => partition.endedRows(encoded, storedAtS))
+    await this.#untilItWorks(() => this.#writer.insert(ENDED, encodeRows(ENDED_COLUMNS, rows)))
+    if (this.#superseded !== undefined) throw this.#superseded
+    return lost
   }
 
   #isRecomputeDue(): boolean {
-    if (this.#staleMinutesS.size === 0) return false
+    const isStale = [...this.#partitions.values()].some((partition) => partition.staleMinutesS.size > 0)
     const sinceMs = performance.now() - this.#lastRecomputeEndMs
+    if (!isStale) return performance.now() - this.#marksReadAtMs >= MARKS_INTERVAL_MS
     const pauseMs = (this.#status.lastRecomputeSeconds * 1_000) / RECOMPUTE_DUTY
     return sinceMs >= Math.min(pauseMs, RECOMPUTE_WAIT_MAX_MS)
   }
 
   async #recompute(): Promise<void> {
-    if (this.#staleMinutesS.size === 0) return
     const startedMs = performance.now()
-    const minutes = this.#staleMinutesS
-    await this.#untilItWorks(() => recomputeMinutes(this.#writer.client, this.#options.busPartition, minutes))
-    this.#staleMinutesS = new Set()
+    await this.#untilItWorks(() => this.#takeMarks())
+    const stale = [...this.#partitions.values()].filter((partition) => partition.staleMinutesS.size > 0)
+    if (stale.length === 0) return
+    for (const partition of stale) {
+      const minutesS = [...partition.staleMinutesS]
+      const version = partition.nextVersion()
+      await this.#untilItWorks(() =>
+        recomputeMinutes(this.#writer.client, [partition.claim.basePartition], minutesS, version),
+      )
+      for (const minuteS of minutesS) partition.staleMinutesS.delete(minuteS)
+    }
+    const marks = this.#marks
+    this.#marks = []
+    await this.#untilItWorks(() => settleMarks(this.#writer.client, marks))
     this.#lastRecomputeEndMs = performance.now()
     this.#status.lastRecomputeSeconds = (this.#lastRecomputeEndMs - startedMs) / 1_000
   }
 
-  async #untilItWorks(step: () => Promise<void>): Promise<void> {
-    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MAX_MS)) {
-      try {
-        await step()
-        this.#problems.delete(step)
-        return
-      } catch (error) {
-        const sentence = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
-        if (this.#problems.size === 0)
-          this.#options.log('error', `the store refuses: ${sentence}; trying again`)
-        this.#problems.set(step, sentence)
-        if (this.#isStopping) throw error
-        await new Promise((resolve) => setTimeout(resolve, pauseMs))
-      }
+  async #sumHours(): Promise<void> {
+    const { config, writer } = this.#options
+    for (const partition of this.#partitions.values()) {
+      const moment = { asOfUs: partition.asOfUs, nowS: Math.floor(Date.now() / 1_000) }
+      const bases = [partition.claim.basePartition]
+      await this.#untilItWorks(async () => {
+        await sumDue(writer, bases, moment, keptOf(config.retention), partition.nextVersion())
+      })
     }
+    this.#lastSumAtMs = performance.now()
+  }
+
+  /** Minutes that somebody else made stale are ours to recompute. */
+  async #takeMarks(): Promise<void> {
+    if (performance.now() - this.#marksReadAtMs < MARKS_INTERVAL_MS) return
+    this.#marks = await readMarks(this.#writer.client, [...this.#partitions.keys()])
+    for (const { basePartition, minuteS } of this.#marks)
+      this.#partitions.get(basePartition)?.staleMinutesS.add(minuteS)
+    this.#marksReadAtMs = performance.now()
+  }
+
+  #untilItWorks(step: () => Promise<void>): Promise<void> {
+    return this.#retry.untilItWorks(step)
   }
 }

@@ -4,12 +4,15 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { LiveStatus } from '../schemas/live-status.js'
 import { OWN_METRICS, type OwnMetricName } from '../schemas/own-metrics.js'
 import type { CaptureCounters } from './capture/capture.js'
+import type { CaptureRoleStatus } from './capture-role.js'
 import type { StoreStatus } from './store-role.js'
 
+/** What a role does not do has no series. */
 export interface Snapshot {
   live: LiveStatus
-  store: StoreStatus
-  capture: CaptureCounters
+  store?: StoreStatus
+  capture?: CaptureCounters
+  published?: CaptureRoleStatus
 }
 
 interface Sample {
@@ -17,26 +20,35 @@ interface Sample {
   labels?: Record<string, string>
 }
 
+const only = (value: number | undefined): Sample[] => (value === undefined ? [] : [{ value }])
+
 const READ: Record<OwnMetricName, (snapshot: Snapshot) => Sample[]> = {
-  acceptedFrames: ({ live }) =>
-    live.accepted.map(({ transport, frames }) => ({ value: frames, labels: { transport } })),
-  acceptedBytes: ({ live }) =>
-    live.accepted.map(({ transport, bytes }) => ({ value: bytes, labels: { transport } })),
+  acceptedFrames: ({ live, capture }) =>
+    capture === undefined
+      ? []
+      : live.accepted.map(({ transport, frames }) => ({ value: frames, labels: { transport } })),
+  acceptedBytes: ({ live, capture }) =>
+    capture === undefined
+      ? []
+      : live.accepted.map(({ transport, bytes }) => ({ value: bytes, labels: { transport } })),
   dropped: ({ live }) =>
     live.refused.map(({ stage, reason, count }) => ({ value: count, labels: { stage, reason } })),
-  skippedBytes: ({ capture }) => [{ value: capture.skippedBytes }],
-  kernelDrops: ({ live }) => [{ value: live.kernelDrops }],
-  bufferAsked: ({ live }) => [{ value: live.bufferAskedBytes }],
-  bufferGranted: ({ live }) => [{ value: live.bufferGrantedBytes }],
-  connections: ({ capture }) => [{ value: capture.connectionsOpen }],
-  spoolBytes: ({ live }) => [{ value: live.spoolBytes }],
+  skippedBytes: ({ capture }) => only(capture?.skippedBytes),
+  kernelDrops: ({ capture }) => only(capture?.refused.kernel_drop),
+  bufferAsked: ({ capture }) => only(capture?.receiveBufferAskedBytes),
+  bufferGranted: ({ capture }) => only(capture?.receiveBufferGrantedBytes),
+  connections: ({ capture }) => only(capture?.connectionsOpen),
+  spoolBytes: ({ capture }) => only(capture?.spoolBytes),
   spoolLag: ({ live }) => [{ value: live.spoolLagBytes }],
-  storedMessages: ({ store }) => [{ value: store.messagesStored }],
-  writtenAttempts: ({ store }) => [{ value: store.attemptsWritten }],
-  attemptsInMemory: ({ store }) => [{ value: store.attemptsInMemory }],
-  flushSeconds: ({ store }) => [{ value: store.lastFlushSeconds }],
-  recomputeSeconds: ({ store }) => [{ value: store.lastRecomputeSeconds }],
-  staleMinutes: ({ store }) => [{ value: store.staleMinutes }],
+  publishedFrames: ({ published }) => only(published?.framesPublished),
+  publishedUntil: ({ published }) => only(published && published.publishedUntilUs / 1_000_000),
+  storedMessages: ({ store }) => only(store?.messagesStored),
+  writtenAttempts: ({ store }) => only(store?.attemptsWritten),
+  attemptsInMemory: ({ store }) => only(store?.attemptsInMemory),
+  basePartitions: ({ store }) => only(store?.basePartitions),
+  flushSeconds: ({ store }) => only(store?.lastFlushSeconds),
+  recomputeSeconds: ({ store }) => only(store?.lastRecomputeSeconds),
+  staleMinutes: ({ store }) => only(store?.staleMinutes),
   asOf: ({ live }) => [{ value: live.asOfUs / 1_000_000 }],
   ready: ({ live }) => [{ value: live.ready ? 1 : 0 }],
 }

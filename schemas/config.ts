@@ -65,8 +65,12 @@ export const configSchema = z.strictObject({
     .default([]),
   /** Shared secret that agents put in chunk 14. Plain text on the wire: worth something over a private network only. */
   agent_key: z.string().min(8).optional(),
+  /** The same in a file of its own, so that no secret stands here. */
+  agent_key_file: file.optional(),
   /** Bearer tokens of the API; needed as soon as it listens off loopback. */
   api_tokens: z.array(z.string().min(32)).default([]),
+  /** More of them, one a line. */
+  api_tokens_file: file.optional(),
   thresholds: z
     .strictObject({
       pre_ring_patience_ms: z.int().min(0).default(4_000),
@@ -77,6 +81,10 @@ export const configSchema = z.strictObject({
     .strictObject({
       raw_days: z.int().min(1).max(3_650).default(7),
       attempts_months: z.int().min(1).max(120).default(13),
+      minutes_days: z.int().min(1).max(3_650).default(390),
+      // Capture times reach back 400 days at most: no message comes for a day whose hours are gone.
+      hours_months: z.int().min(14).max(240).default(37),
+      days_months: z.int().min(14).max(360).default(120),
     })
     .prefault({}),
   spool: z.strictObject({ size_max_bytes: z.int().min(1_048_576).default(4_294_967_296) }).prefault({}),

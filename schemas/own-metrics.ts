@@ -48,7 +48,21 @@ export const OWN_METRICS = {
   ),
   connections: metric('trunkscope_capture_tcp_connections', 'gauge', 'TCP connections of agents.'),
   spoolBytes: metric('trunkscope_spool_bytes', 'gauge', 'Size of the spool on disk.'),
-  spoolLag: metric('trunkscope_spool_lag_bytes', 'gauge', 'Bytes of the spool that are not stored yet.'),
+  spoolLag: metric(
+    'trunkscope_spool_lag_bytes',
+    'gauge',
+    'Bytes that are accepted and not stored yet: of the spool, in a store process of the bus.',
+  ),
+  publishedFrames: metric(
+    'trunkscope_publish_frames_total',
+    'counter',
+    'Frames that all replicas of the broker acknowledged.',
+  ),
+  publishedUntil: metric(
+    'trunkscope_publish_until_timestamp_seconds',
+    'gauge',
+    'Received-at of the newest frame that the broker has.',
+  ),
   storedMessages: metric(
     'trunkscope_store_messages_total',
     'counter',
@@ -60,6 +74,11 @@ export const OWN_METRICS = {
     'Rows of attempts written, each change one.',
   ),
   attemptsInMemory: metric('trunkscope_store_attempts_in_memory', 'gauge', 'Attempts held in memory.'),
+  basePartitions: metric(
+    'trunkscope_store_base_partitions',
+    'gauge',
+    'Base partitions of the bus that this process works on.',
+  ),
   flushSeconds: metric('trunkscope_store_flush_seconds', 'gauge', 'Duration of the last flush.'),
   recomputeSeconds: metric(
     'trunkscope_store_recompute_seconds',

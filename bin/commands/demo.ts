@@ -1,7 +1,15 @@
 import { type Command, Option } from 'commander'
 import { readConfig } from '../connect/config.js'
 import { addListenOptions, listenOptions } from './listening.js'
-import { type ListenOptions, parseFolder, parseRate, parseSeed, type Runners } from './options.js'
+import {
+  type ListenOptions,
+  parseFolder,
+  parseRate,
+  parseSeed,
+  parseTarget,
+  type ReplayTarget,
+  type Runners,
+} from './options.js'
 
 const HELP = `
 Calls are on the page within ten seconds; the last hour is filled in behind them, with a progress line. One of the six
@@ -14,7 +22,15 @@ Examples:
   trunkscope demo
   trunkscope demo --seed 7 --calls-per-second 20
   trunkscope demo --http 127.0.0.1:8081 --hep-udp 127.0.0.1:9070 --hep-tcp 127.0.0.1:9070    beside another Trunkscope
-  curl 'http://127.0.0.1:8080/v1/kpis?group_by=carrier'`
+  curl 'http://127.0.0.1:8080/v1/kpis?group_by=carrier'
+  trunkscope demo --to tcp://capture.example:9060        only the calls, for a cluster`
+
+interface Given extends ListenOptions {
+  seed: number
+  callsPerSecond: number
+  data: string
+  to?: ReplayTarget
+}
 
 export function addDemoCommand(program: Command, runners: Runners): void {
   const command = program
@@ -41,15 +57,23 @@ export function addDemoCommand(program: Command, runners: Runners): void {
         .argParser(parseFolder)
         .default('./trunkscope-demo'),
     )
+    .addOption(
+      new Option(
+        '--to <URL>',
+        'only send the calls, to a capture that runs elsewhere: udp:// or tcp://HOST:PORT',
+      ).argParser(parseTarget),
+    )
   addListenOptions(command)
     .addHelpText('after', HELP)
-    .action(async (given: ListenOptions & { seed: number; callsPerSecond: number; data: string }) => {
+    .action(async (given: Given) => {
       const config = readConfig(undefined)
+      const { seed, callsPerSecond, to } = given
+      if (to !== undefined) return runners.sendDemo({ seed, callsPerSecond, to, agentKey: config.agent_key })
       await runners.demo({
         config,
         dataDir: given.data,
-        seed: given.seed,
-        callsPerSecond: given.callsPerSecond,
+        seed,
+        callsPerSecond,
         ...listenOptions(given, config),
       })
     })

@@ -3,12 +3,17 @@ import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { Endpoint } from '../connect/exposure.js'
+import type { DoctorOptions } from './doctor.js'
+import type { RecomputeCommandOptions } from './recompute.js'
+import type { CaptureCommandOptions, InitOptions, RoleOptions } from './roles.js'
 
 export interface ListenOptions {
   hepUdp: Endpoint
   hepTcp: Endpoint
+  /** Undefined: no TLS. */
+  hepTls?: Endpoint | undefined
   http: Endpoint
-  /** Somebody said that frames may be taken without an agent key. */
+  /** Somebody said that frames may be taken from anyone. */
   insecure: boolean
 }
 
@@ -16,6 +21,8 @@ export interface StartOptions extends ListenOptions {
   config: TrunkscopeConfig
   /** Where the configuration was read from; undefined without a file. */
   configPath: string | undefined
+  /** Reads it again, for SIGHUP. */
+  readConfig: () => TrunkscopeConfig
   dataDir: string
 }
 
@@ -25,6 +32,13 @@ export interface DemoOptions extends ListenOptions {
   dataDir: string
   seed: number
   callsPerSecond: number
+}
+
+export interface SendDemoOptions {
+  seed: number
+  callsPerSecond: number
+  to: ReplayTarget
+  agentKey: string | undefined
 }
 
 export interface ReplayOptions {
@@ -44,7 +58,14 @@ export interface ReplayTarget extends Endpoint {
 export interface Runners {
   start(options: StartOptions): Promise<void>
   demo(options: DemoOptions): Promise<void>
+  sendDemo(options: SendDemoOptions): Promise<void>
   replay(options: ReplayOptions): Promise<void>
+  doctor(options: DoctorOptions): Promise<void>
+  capture(options: CaptureCommandOptions): Promise<void>
+  store(options: RoleOptions): Promise<void>
+  api(options: RoleOptions): Promise<void>
+  init(options: InitOptions): Promise<void>
+  recompute(options: RecomputeCommandOptions): Promise<void>
 }
 
 /** A combination of options that makes no sense; printed like any other usage error. */
@@ -92,6 +113,11 @@ export function parseEndpoint(text: string, previous?: Endpoint): Endpoint {
     throw new InvalidArgumentError(`"${host}" is neither an address nor a host name. ${ENDPOINT_EXAMPLES}`)
   }
   return { host, port: parsePort(port) }
+}
+
+/** The same for a listener that is off unless it is named: an empty text leaves it off. */
+export function parseOptionalEndpoint(text: string, previous?: Endpoint): Endpoint | undefined {
+  return text === '' ? previous : parseEndpoint(text)
 }
 
 function isHost(text: string): boolean {

@@ -3,9 +3,12 @@ import { Command, CommanderError } from 'commander'
 import { environmentNames } from '../connect/config.js'
 import { nearest } from '../connect/nearest.js'
 import { addDemoCommand } from './demo.js'
+import { addDoctorCommand } from './doctor.js'
 import { failureOf } from './failure.js'
 import type { Runners } from './options.js'
+import { addRecomputeCommand } from './recompute.js'
 import { addReplayCommand } from './replay.js'
+import { addRoleCommands } from './roles.js'
 import { addStartCommand } from './start.js'
 import { version } from './version.js'
 
@@ -14,6 +17,9 @@ Begin with:
   trunkscope demo                 invented calls: see what there is to see, at http://127.0.0.1:8080/
   trunkscope start                real calls: point an agent (heplify, Kamailio siptrace, …) at 127.0.0.1:9060
   trunkscope replay calls.hep --data ./replayed      the calls of a capture
+  trunkscope doctor               what could be wrong on this machine
+
+A cluster (docs/cluster.md) is trunkscope init, then capture, store and api, each a process of its own.
 
 trunkscope <command> --help explains a command, with examples. TRUNKSCOPE_DEBUG=1 adds the stack to an error.`
 
@@ -44,6 +50,9 @@ export function buildProgram(runners: Runners, output: Output): Command {
   addDemoCommand(program, runners)
   addStartCommand(program, runners)
   addReplayCommand(program, runners)
+  addRecomputeCommand(program, runners)
+  addDoctorCommand(program, runners)
+  addRoleCommands(program, runners)
   program.hook('preAction', () => noteUnknownVariables(program, output))
   return program
 }

@@ -22,7 +22,8 @@ Examples:
   TRUNKSCOPE_AGENT_KEY=a-shared-secret trunkscope start --hep-udp 0.0.0.0:9060 --hep-tcp 0.0.0.0:9060
   TRUNKSCOPE_API_TOKENS=$(openssl rand -hex 32) trunkscope start --http 0.0.0.0:8080
 
-Ctrl-C stops it: what was accepted is stored first. One process a data folder.`
+Ctrl-C stops it: what was accepted is stored first. One process a data folder. SIGHUP reads the configuration again: who is who
+and thresholds (for what comes, not for what is stored), agent key, allow-list, certificates; a broken file changes nothing.`
 
 export function addStartCommand(program: Command, runners: Runners): void {
   const command = program
@@ -45,7 +46,14 @@ export function addStartCommand(program: Command, runners: Runners): void {
     .addHelpText('after', HELP)
     .action(async (given: ListenOptions & { config?: string; data: string }) => {
       const configPath = given.config || undefined
-      const config = readConfig(configPath)
-      await runners.start({ config, configPath, dataDir: given.data, ...listenOptions(given, config) })
+      const read = () => readConfig(configPath)
+      const config = read()
+      await runners.start({
+        config,
+        configPath,
+        readConfig: read,
+        dataDir: given.data,
+        ...listenOptions(given, config),
+      })
     })
 }

@@ -3,14 +3,8 @@
  * addresses that would belong to two. Looks at the data as written, so that these mistakes are listed together with those
  * of the shape; what has the wrong shape is passed over here.
  */
-import {
-  isNetwork,
-  type Prefix,
-  prefixesOverlap,
-  prefixText,
-  readPrefix,
-} from '../../collector/enrich/prefix.js'
-import type { Mistake } from './config-shape.js'
+import { isNetwork, type Prefix, prefixesOverlap, prefixText, readPrefix } from '../../sip/ip-prefix.js'
+import { type Mistake, valueAt } from './config-shape.js'
 import { type ConfigPath, pathText } from './config-text.js'
 import { nearest } from './nearest.js'
 
@@ -37,7 +31,7 @@ export function senseMistakes(data: unknown): Mistake[] {
   return [
     ...[sites, carriers, customers].flatMap(repeatedIds),
     ...repeatedAgents(sites),
-    ...networks(sites, [...carriers, ...customers]),
+    ...networks(sites, [...carriers, ...customers], allowedAgents(data)),
     ...overlappingSbcs(sites),
     ...unknownSites(peers, sites),
     ...sharedPeers(peers),
@@ -61,6 +55,13 @@ function listOf(entry: Entry, key: string): { path: ConfigPath; value: unknown }
   const list = entry.block[key]
   if (!Array.isArray(list)) return []
   return list.map((value, index) => ({ path: [...entry.path, key, index], value }))
+}
+
+function allowedAgents(data: unknown): { path: ConfigPath; value: unknown }[] {
+  const list = valueAt(data, ['capture', 'allowed_agents'])
+  return Array.isArray(list)
+    ? list.map((value, index) => ({ path: ['capture', 'allowed_agents', index], value }))
+    : []
 }
 
 function peersOf(party: string, entries: Entry[]): Peer[] {
@@ -115,8 +116,13 @@ function repeated(
 }
 
 /** 198.51.100.10/24 may mean the one address or all 256: the file has to say which. */
-function networks(sites: Entry[], owners: Entry[]): Mistake[] {
+function networks(
+  sites: Entry[],
+  owners: Entry[],
+  allowed: { path: ConfigPath; value: unknown }[],
+): Mistake[] {
   const cidrs = [
+    ...allowed,
     ...sites.flatMap((site) => listOf(site, 'sbc')),
     ...owners
       .flatMap((owner) => listOf(owner, 'peers'))

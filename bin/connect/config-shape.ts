@@ -88,10 +88,22 @@ function unknownKey(path: ConfigPath, key: string): Mistake {
   }
 }
 
+const EXAMPLES = {
+  id: 'alpha-telecom',
+  peers: '[198.51.100.10/32]',
+  cidr: '198.51.100.10/32',
+  brokers: '[kafka-1.example:9092]',
+  url: 'http://clickhouse.example:8123',
+}
+
+const isFile = (key: string) => key.endsWith('_file')
+
 function missingKey(path: ConfigPath): Mistake {
   const key = String(path.at(-1))
   const node = nodeAt(path)
-  const example = { id: 'alpha-telecom', peers: '[198.51.100.10/32]', cidr: '198.51.100.10/32' }[key]
+  const example =
+    EXAMPLES[key as keyof typeof EXAMPLES] ??
+    (isFile(key) ? `/etc/trunkscope/${key.slice(0, -5)}.pem` : undefined)
   return {
     code: 'TRUNKSCOPE_CONFIG_MISSING_KEY',
     path,
@@ -113,13 +125,29 @@ function badValue(issue: Issue, path: ConfigPath, value: unknown): string {
       return issue.origin === 'array'
         ? `is an empty list; write at least ${issue.minimum} entry, or remove the block`
         : issue.origin === 'string'
-          ? `is too short; write at least ${issue.minimum} characters, for example ${SECRET_EXAMPLE}`
+          ? tooShort(path, issue.minimum)
           : `is ${shown}; write ${issue.inclusive ? '' : 'more than '}${issue.minimum}${issue.inclusive ? ' or more' : ''}`
     case 'too_big':
       return `is ${shown}; write ${issue.maximum} or less`
+    case 'invalid_format':
+      return badFormat(issue, path, shown)
     default:
       return `${shown} ${issue.message}`
   }
+}
+
+function tooShort(path: ConfigPath, minimum: number | bigint): string {
+  if (SECRET_KEYS.has(path[0])) {
+    return `is too short; write at least ${minimum} characters, for example ${SECRET_EXAMPLE}`
+  }
+  return `is empty; write ${isFile(keyOf(path)) ? 'the path of a file' : 'a text'}`
+}
+
+/** The schema says itself what to write, except where zod's own words stand. */
+function badFormat(issue: Issue & { code: 'invalid_format' }, path: ConfigPath, shown: string): string {
+  if (issue.format === 'url') return `is ${shown}; write a URL such as ${EXAMPLES.url}`
+  if (!issue.message.startsWith('Invalid ')) return `${shown} ${issue.message}`
+  return `is ${shown}; write a ${keyOf(path)} that matches ${issue.pattern ?? issue.format}`
 }
 
 const SECRET_EXAMPLE = 'the output of: openssl rand -hex 32'
@@ -147,14 +175,24 @@ function keyOf(path: ConfigPath): string {
   return String(path.findLast((step) => typeof step === 'string') ?? '')
 }
 
+const UNITS = {
+  bytes: 'bytes',
+  ms: 'milliseconds',
+  s: 'seconds',
+  hours: 'hours',
+  days: 'days',
+  months: 'months',
+}
+
 function unitOf(key: string): string {
   const unit = key.slice(key.lastIndexOf('_') + 1)
-  const name = { bytes: 'bytes', ms: 'milliseconds', s: 'seconds', days: 'days', months: 'months' }[unit]
+  const name = UNITS[unit as keyof typeof UNITS]
   return key.includes('_') && name !== undefined ? ` of ${name}` : ''
 }
 
 function kindOf(node: SchemaNode | undefined): string {
   if (node?.type === 'array') return 'a list'
+  if (node?.type === 'boolean') return 'true or false'
   if (node?.type === 'integer') return 'a whole number'
   if (node?.type === 'number') return 'a number'
   if (node?.enum !== undefined) return node.enum.join(' or ')

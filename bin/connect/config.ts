@@ -21,9 +21,11 @@ import {
   nodeAt,
   type SchemaNode,
   shapeMistakes,
+  valueAt,
 } from './config-shape.js'
 import { type ConfigPath, type ConfigText, pathText, readConfigText } from './config-text.js'
 import { nearest } from './nearest.js'
+import { withSecretFiles } from './secret-files.js'
 
 export interface ConfigMistake {
   code: ConfigMistakeCode
@@ -87,7 +89,7 @@ export function readConfig(
     ...shapeMistakes(data),
     ...senseMistakes(data),
   ]
-  if (mistakes.length === 0) return configSchema.parse(data)
+  if (mistakes.length === 0) return withSecretFiles(configSchema.parse(data))
 
   const located = mistakes
     .map((mistake) => locate(mistake, file, text, overrides))
@@ -159,11 +161,10 @@ export function environmentNames(): { name: string; path: ConfigPath }[] {
     node.properties === undefined
       ? [path]
       : Object.entries(node.properties).flatMap(([key, inner]) => leaves(inner, [...path, key]))
-  return leaves(CONFIG_SHAPE, []).map((path) => ({
-    name: `TRUNKSCOPE_${path.join('_').toUpperCase()}`,
-    path,
-  }))
+  return leaves(CONFIG_SHAPE, []).map((path) => ({ name: variableOf(path), path }))
 }
+
+const variableOf = (path: ConfigPath) => `TRUNKSCOPE_${path.join('_').toUpperCase()}`
 
 function environmentOverrides(env: Environment): Override[] {
   return environmentNames().flatMap(({ name, path }) => {
@@ -182,8 +183,10 @@ function valueOfText(
   path: ConfigPath,
 ): Pick<Override, 'value' | 'mistake'> {
   if (node?.type === 'integer' || node?.type === 'number') return { value: numberOrText(text) }
+  if (node?.type === 'boolean') return { value: text === 'true' ? true : text === 'false' ? false : text }
   if (node?.type !== 'array') return { value: text }
-  if (node.items?.type === 'object' || text.trimStart().startsWith('[')) {
+  // [::1]:9092 is no list: a list ends in a bracket, too.
+  if (node.items?.type === 'object' || /^\s*\[.*\]\s*$/s.test(text)) {
     try {
       return { value: parse(text) }
     } catch (error) {
@@ -213,15 +216,26 @@ function locate(
   text: ConfigText,
   overrides: readonly Override[],
 ): { line: number; mistake: ConfigMistake } {
-  const override = overrides.find(({ path }) => path.every((step, index) => mistake.path[index] === step))
+  const override =
+    overrides.find(({ path }) => path.every((step, index) => mistake.path[index] === step)) ??
+    overrideBeside(mistake, text, overrides)
   const line = override === undefined ? text.lineOf(mistake.path, mistake.atKey) : 0
+  const isMissing = override !== undefined && mistake.code === 'TRUNKSCOPE_CONFIG_MISSING_KEY'
   return {
     line,
     mistake: {
       code: mistake.code,
       where: override === undefined ? `${file}:${line}` : `environment ${override.name}`,
       path: pathText(mistake.path),
-      problem: mistake.problem,
+      problem: isMissing ? `${mistake.problem}, or set ${variableOf(mistake.path)}` : mistake.problem,
     },
   }
+}
+
+/** A block that only variables have begun has no line: the variable that began it stands for what is missing in it. */
+function overrideBeside(mistake: Mistake, text: ConfigText, overrides: readonly Override[]) {
+  const block = mistake.path.slice(0, -1)
+  const isMissing = mistake.code === 'TRUNKSCOPE_CONFIG_MISSING_KEY' && block.length > 0
+  if (!isMissing || valueAt(text.data, block) !== undefined) return undefined
+  return overrides.find(({ path }) => block.every((step, index) => path[index] === step))
 }

@@ -19,9 +19,11 @@ import { ownMetrics } from '../../collector/telemetry.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { LiveStatus } from '../../schemas/live-status.js'
 import type { ListenOptions } from '../commands/options.js'
+import { captureSettings } from '../connect/capture-settings.js'
 import { openEmbeddedEngine } from '../connect/clickhouse.js'
 import { openDataFolder } from '../connect/data-folder.js'
 import { type Endpoint, endpointText, isLoopback } from '../connect/exposure.js'
+import { captureOptions } from './capture-options.js'
 
 export type Log = (level: 'info' | 'warn' | 'error', sentence: string) => void
 
@@ -33,12 +35,14 @@ export interface EmbeddedOptions extends ListenOptions {
 }
 
 export interface Embedded {
-  listening: { hepUdp: string; hepTcp: string; http: string }
+  listening: { hepUdp: string; hepTcp: string; hepTls: string; http: string }
   hepTcpPort: number
   hepUdpPort: number
   bufferAsked: number
   bufferGranted: number
   live(): LiveStatus
+  /** Takes over what can change while it runs: who is who, thresholds, agent key, allow-list, certificates. */
+  reload(config: TrunkscopeConfig): Promise<string[]>
   /** Rejects when capture or the store ends without being asked to. */
   failed: Promise<never>
   /** Drains and stops; resolves when everything accepted is stored. */
@@ -70,14 +74,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const spoolFolder = join(folder.path, 'spool')
     const waiting: { bus?: SpoolBus; store?: StoreRole } = {}
     const capture = await startCapture({
-      spoolFolder,
-      udp: options.hepUdp,
-      tcp: options.hepTcp,
-      agentKey: config.agent_key,
-      receiveBufferBytes: config.capture.receive_buffer_bytes,
-      tcpConnectionsMax: config.capture.tcp_connections_max,
-      tcpConnectionsPerAddressMax: config.capture.tcp_connections_per_address_max,
-      spoolSizeMaxBytes: config.spool.size_max_bytes,
+      ...captureOptions(config, options, spoolFolder),
       onNotify: (endPosition, receivedUntilUs) => waiting.bus?.notify(endPosition, receivedUntilUs),
       onRefused: (samples) => waiting.store?.noteRefused(samples),
       onNotice: (sentence) => log('warn', sentence),
@@ -99,8 +96,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       rawWriter: engine.rawWriter,
       insertFolder: engine.insertFolder,
       config,
-      busPartition: PARTITION,
-      commit: (position) => bus.commit(PARTITION, position),
+      basePartitions: [PARTITION],
+      commit: (partition, position) => bus.commit(partition, position),
       log,
     })
     waiting.store = store
@@ -146,12 +143,24 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     undo.length = 0
 
     return {
-      listening: { hepUdp: address.udp, hepTcp: address.tcp, http: address.http },
+      listening: {
+        hepUdp: address.udp,
+        hepTcp: address.tcp,
+        hepTls: textOf(capture.bound.tls),
+        http: address.http,
+      },
       hepUdpPort: capture.bound.udp?.port ?? 0,
       hepTcpPort: capture.bound.tcp?.port ?? 0,
       bufferAsked: capture.bufferAsked,
       bufferGranted: capture.bufferGranted,
       live,
+      reload: async (next) => {
+        const notices = await capture.reload(captureSettings(next))
+        store.reconfigure(next)
+        // The api reads names and peers from the same object.
+        Object.assign(config, next)
+        return notices
+      },
       failed,
       stop: async () => {
         lag.stop()

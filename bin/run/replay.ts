@@ -32,7 +32,7 @@ async function store(options: ReplayOptions, dataDir: string): Promise<void> {
         rawWriter: engine.rawWriter,
         insertFolder: engine.insertFolder,
         config: options.config,
-        busPartition: 0,
+        basePartitions: [0],
         commit: async () => {},
         log: processLog(),
         countAgents: false,

@@ -1,24 +1,37 @@
 // tidy: tested by test/pipeline/real-capture.test.ts
 /** `trunkscope start`: the embedded mode on real agents. */
 import type { StartOptions } from '../commands/options.js'
+import { checkExposure } from '../connect/exposure.js'
 import { type Embedded, startEmbedded } from './embedded.js'
 import { processLog } from './log.js'
+import { reloadOnHup } from './reload.js'
 import { untilStopped } from './until-stopped.js'
 
 export async function runStart(options: StartOptions): Promise<void> {
-  const embedded = await startEmbedded({ ...options, demo: false, log: processLog() })
+  const log = processLog()
+  const embedded = await startEmbedded({ ...options, demo: false, log })
+  reloadOnHup({
+    configPath: options.configPath,
+    read: options.readConfig,
+    apply: async (config) => {
+      // A key that is gone from the file must not leave a socket open to everybody.
+      checkExposure(options, config)
+      return embedded.reload(config)
+    },
+    log,
+  })
   const say = (text: string) => process.stdout.write(`${text}\n`)
   say(banner(options, embedded))
   await untilStopped(embedded, say)
 }
 
 function banner(options: StartOptions, embedded: Embedded): string {
-  const { hepUdp, hepTcp, http } = embedded.listening
+  const { hepUdp, hepTcp, hepTls, http } = embedded.listening
   const who =
     options.configPath === undefined ? 'no configuration: all traffic is "unknown"' : options.configPath
   return `Trunkscope is listening
   HEP udp   ${hepUdp}   receive buffer asked ${bytes(embedded.bufferAsked)}, granted ${bytes(embedded.bufferGranted)}${bufferHint(embedded)}
-  HEP tcp   ${hepTcp}
+  HEP tcp   ${hepTcp}${hepTls === '' ? '' : `\n  HEP tls   ${hepTls}`}
   page      http://${http}/        API  http://${http}/v1/kpis        docs  http://${http}/openapi.json
   data      ${options.dataDir}
   network   ${who}

@@ -159,6 +159,19 @@ export class SpoolBus implements Bus {
     await this.#cursorWritten
   }
 
+  /**
+   * Everything that is still on disk is delivered again, committed or not: what comes after the bus has lost it. Called while
+   * a batch is being handled, in place of its commit.
+   */
+  async rewind(): Promise<void> {
+    const [oldest] = await listSegmentStarts(this.#options.folder)
+    if (oldest === undefined || oldest >= this.#position) return
+    await this.#closeFile()
+    this.#starts = []
+    this.#position = oldest
+    await this.commit(PARTITION, oldest)
+  }
+
   async lag(): Promise<{ bytes: number }> {
     return { bytes: Math.max(0, this.#endPosition - this.#committed) }
   }

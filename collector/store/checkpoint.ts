@@ -6,35 +6,39 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 
 export interface Checkpoint {
-  version: number
+  basePartition: number
+  version: bigint
   asOfUs: number
-  staleMinutesS: number[]
+  staleMinutesS: readonly number[]
 }
 
-export async function readCheckpoint(client: ClickHouseClient, busPartition: number): Promise<Checkpoint> {
+export async function readCheckpoint(
+  client: ClickHouseClient,
+  basePartition: number,
+): Promise<{ asOfUs: number; staleMinutesS: number[] }> {
   const result = await client.query({
-    query: `SELECT version, as_of_us, stale_minutes FROM store_checkpoints FINAL WHERE bus_partition = {partition:UInt16}`,
-    query_params: { partition: busPartition },
+    query: `SELECT as_of_us, stale_minutes FROM store_checkpoints FINAL WHERE bus_partition = {partition:UInt16}`,
+    query_params: { partition: basePartition },
     format: 'JSONEachRow',
   })
-  const [row] = await result.json<{ version: string; as_of_us: string; stale_minutes: number[] }>()
-  if (row === undefined) return { version: 0, asOfUs: 0, staleMinutesS: [] }
-  return { version: Number(row.version), asOfUs: Number(row.as_of_us), staleMinutesS: row.stale_minutes }
+  const [row] = await result.json<{ as_of_us: string; stale_minutes: number[] }>()
+  if (row === undefined) return { asOfUs: 0, staleMinutesS: [] }
+  return { asOfUs: Number(row.as_of_us), staleMinutesS: row.stale_minutes }
 }
 
-export async function writeCheckpoint(
+export async function writeCheckpoints(
   client: ClickHouseClient,
-  busPartition: number,
-  checkpoint: Checkpoint,
+  checkpoints: readonly Checkpoint[],
 ): Promise<void> {
-  await client.command({
-    query: `INSERT INTO store_checkpoints (bus_partition, version, as_of_us, stale_minutes)
-            SELECT {partition:UInt16}, {version:UInt64}, {as_of:UInt64}, {minutes:Array(UInt32)}`,
-    query_params: {
-      partition: busPartition,
-      version: checkpoint.version,
-      as_of: checkpoint.asOfUs,
-      minutes: checkpoint.staleMinutesS,
-    },
+  if (checkpoints.length === 0) return
+  await client.insert({
+    table: 'store_checkpoints',
+    values: checkpoints.map((checkpoint) => ({
+      bus_partition: checkpoint.basePartition,
+      version: String(checkpoint.version),
+      as_of_us: checkpoint.asOfUs,
+      stale_minutes: checkpoint.staleMinutesS,
+    })),
+    format: 'JSONEachRow',
   })
 }

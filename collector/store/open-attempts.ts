@@ -67,17 +67,20 @@ const LINGER_US = 2_000_000
 const INDEX_SLACK_US = 3_600_000_000
 
 export class OpenAttempts {
-  readonly #fold: Fold
+  #fold: Fold
   readonly #index: StoredIndex
-  readonly #entriesMax: number
   readonly #entries = new Set<OpenAttempt>()
   readonly #byDialog = new Map<string, OpenAttempt[]>()
   #dirty: OpenAttempt[] = []
 
-  constructor(fold: Fold, index: StoredIndex, entriesMax = 100_000) {
+  constructor(fold: Fold, index: StoredIndex) {
     this.#fold = fold
     this.#index = index
-    this.#entriesMax = entriesMax
+  }
+
+  /** From now on attempts are derived by other rules; those that are written stay as they are until they change. */
+  useFold(fold: Fold): void {
+    this.#fold = fold
   }
 
   get size(): number {
@@ -189,9 +192,25 @@ export class OpenAttempts {
     this.#dirty.push(entry)
   }
 
+  /** An attempt that was found under several minutes: it is written again, under the right one. */
+  restoreTwice(
+    id: string,
+    facts: AttemptFacts,
+    stored: StoredPlace,
+    others: readonly StoredPlace[],
+    asOfUs: number,
+  ): void {
+    const entry =
+      [...this.#entries].find((present) => present.id === id) ?? this.restore(id, facts, stored, asOfUs)
+    entry.facts = facts
+    entry.stored = stored
+    entry.alsoStored = [...others]
+    this.#markDirty(entry)
+  }
+
   /** An open attempt read back at the start. */
-  restore(id: string, facts: AttemptFacts, stored: StoredPlace, asOfUs: number): void {
-    this.#keep({
+  restore(id: string, facts: AttemptFacts, stored: StoredPlace, asOfUs: number): OpenAttempt {
+    const entry: OpenAttempt = {
       id,
       key: facts.key,
       facts,
@@ -207,7 +226,9 @@ export class OpenAttempts {
       touchedAtUs: asOfUs,
       state: 'open',
       hasEnd: false,
-    })
+    }
+    this.#keep(entry)
+    return entry
   }
 
   /** Everything that changed or whose time has come; they are no longer dirty. */
@@ -258,7 +279,7 @@ export class OpenAttempts {
   }
 
   /** Lets go of what is finished, and of the longest untouched when there are too many. */
-  evict(asOfUs: number): void {
+  evict(asOfUs: number, entriesMax: number): void {
     for (const entry of this.#entries) {
       if (entry.dirty || entry.stored === undefined || entry.state === 'open') continue
       if (entry.state === 'closed' && !entry.hasEnd) continue
@@ -266,7 +287,7 @@ export class OpenAttempts {
     }
     // Calls that are up are the oldest entries of the map: they are read back when their BYE comes.
     for (const entry of this.#entries) {
-      if (this.#entries.size <= this.#entriesMax) break
+      if (this.#entries.size <= entriesMax) break
       if (!entry.dirty && entry.stored !== undefined && entry.state !== 'open') this.#letGo(entry)
     }
   }

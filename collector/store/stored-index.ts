@@ -18,12 +18,12 @@ export class StoredIndex {
   /** Minute of the epoch times 2, plus 1 while no INVITE of it was seen; 0 is an empty place. */
   #value = new Uint32Array(INITIAL_PLACES)
   #size = 0
-  readonly #sizeMax: number
+  readonly sizeMax: number
   /** Minutes up to here (seconds since 1970) may be missing; 0: none are. */
   horizonS = 0
 
   constructor(sizeMax = 2_000_000) {
-    this.#sizeMax = sizeMax
+    this.sizeMax = sizeMax
   }
 
   get size(): number {
@@ -47,7 +47,7 @@ export class StoredIndex {
       this.#size++
     }
     this.#value[place] = valueFor(minuteS, lacksInvite)
-    if (this.#size > this.#sizeMax) this.#forgetOlderHalf()
+    if (this.#size > this.sizeMax) this.#forgetOlderHalf()
     else if (this.#size > this.#places * LOAD_MAX) this.#rebuild(this.#places * 2, 0)
   }
 

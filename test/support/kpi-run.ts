@@ -50,6 +50,9 @@ export type Findings = Map<string, string[]>
 const TABLES = [
   'call_attempts',
   'kpi_minute',
+  'kpi_hour',
+  'kpi_day',
+  'rollup_freshness',
   'sip_messages',
   'agents_minute',
   'rejected_frames',
@@ -183,8 +186,8 @@ class Player {
       rawWriter: this.store.rawWriter,
       insertFolder: this.store.insertFolder,
       config: this.#config,
-      busPartition: 0,
-      commit: async (position) => {
+      basePartitions: [0],
+      commit: async (_, position) => {
         this.#committed = position
       },
       log: (level, sentence) => {

@@ -104,10 +104,14 @@ function add(counts: Record<string, number>, key: string, value = 1): void {
 }
 
 export async function sumsOfRollups(client: ClickHouseClient): Promise<Table> {
-  const columns = ROLLUP_COLUMNS.map((column) => column.name).join(', ')
+  const columns = ROLLUP_COLUMNS.map((column) => `${column.sum} AS sum_${column.name}`).join(', ')
+  const summed = ROLLUP_COLUMNS.map((column) => `sum_${column.name} AS ${column.name}`).join(', ')
+  // Each base partition of the bus has rows of its own.
   return readTable(
     client,
-    `SELECT toUInt32(minute) AS minute_s, ${GROUP.join(', ')}, ${columns} FROM kpi_minute FINAL`,
+    `SELECT minute_s, ${GROUP.join(', ')}, ${summed} FROM (
+       SELECT toUInt32(minute) AS minute_s, ${GROUP.join(', ')}, ${columns} FROM kpi_minute FINAL
+       GROUP BY minute_s, ${GROUP.join(', ')})`,
     false,
   )
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { DemoOptions, ReplayOptions, StartOptions } from '../../../bin/commands/options.js'
+import type { DemoOptions, ReplayOptions, Runners, StartOptions } from '../../../bin/commands/options.js'
 import { runProgram } from '../../../bin/commands/program.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-cli-'))
@@ -24,17 +24,11 @@ async function run(...args: string[]) {
   const printed = { out: '', err: '' }
   const exitCode = await runProgram(
     args,
-    {
-      start: async (options) => {
-        ran.start = options
+    new Proxy({} as Runners, {
+      get: (_, name) => async (options: unknown) => {
+        Object.assign(ran, { [name]: options })
       },
-      demo: async (options) => {
-        ran.demo = options
-      },
-      replay: async (options) => {
-        ran.replay = options
-      },
-    },
+    }),
     {
       out: (text) => {
         printed.out += text

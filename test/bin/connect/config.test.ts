@@ -43,7 +43,11 @@ describe('config', () => {
   })
 
   test('the full example holds every key and no mistake', () => {
-    const config = readConfig(join(FIXTURES, 'full-example.yaml'), {})
+    // The files of its secrets are elsewhere on the machine of the test.
+    const config = readConfig(join(FIXTURES, 'full-example.yaml'), {
+      TRUNKSCOPE_AGENT_KEY_FILE: file('agent-key', 'a-shared-secret\n'),
+      TRUNKSCOPE_API_TOKENS_FILE: file('tokens', `${'t'.repeat(40)}\n`),
+    })
     expect(config.carriers.map(({ id }) => id)).toEqual(['alpha', 'bravo', 'charlie'])
     const text = readFileSync(join(FIXTURES, 'full-example.yaml'), 'utf8')
     for (const { path } of environmentNames()) expect(text).toMatch(new RegExp(`^ *${path.at(-1)}:`, 'm'))
@@ -53,7 +57,7 @@ describe('config', () => {
     const config = readConfig(undefined, {})
     expect(config).toMatchObject({ sites: [], carriers: [], customers: [], api_tokens: [] })
     expect(config.thresholds.pre_ring_patience_ms).toBe(4_000)
-    expect(config.retention).toEqual({ raw_days: 7, attempts_months: 13 })
+    expect(config.retention).toMatchObject({ raw_days: 7, attempts_months: 13 })
   })
 
   test('an empty file, and keys with nothing behind them, count as absent', () => {
@@ -129,7 +133,7 @@ describe('config from the environment', () => {
       TRUNKSCOPE_AGENT_KEY: '12345678',
     })
     expect(config.spool.size_max_bytes).toBe(3_000_000)
-    expect(config.retention).toEqual({ raw_days: 3, attempts_months: 2 })
+    expect(config.retention).toMatchObject({ raw_days: 3, attempts_months: 2 })
     expect(config.agent_key).toBe('12345678')
   })
 
@@ -162,6 +166,54 @@ describe('config from the environment', () => {
         problem: 'is "4 GB"; write a whole number of bytes',
       },
     ])
+  })
+
+  test('blocks that stand in no file can be made of variables alone', () => {
+    const config = readConfig(undefined, {
+      TRUNKSCOPE_KAFKA_BROKERS: 'kafka-1.example:9092, [::1]:9092',
+      TRUNKSCOPE_KAFKA_SASL_MECHANISM: 'plain',
+      TRUNKSCOPE_KAFKA_SASL_USERNAME: 'trunkscope',
+      TRUNKSCOPE_KAFKA_SASL_PASSWORD_FILE: '/run/secrets/kafka',
+      TRUNKSCOPE_CLICKHOUSE_URL: 'http://clickhouse.example:8123',
+      TRUNKSCOPE_CAPTURE_TLS_CERT_FILE: 'hep.crt',
+      TRUNKSCOPE_CAPTURE_TLS_KEY_FILE: 'hep.key',
+      TRUNKSCOPE_CAPTURE_ALLOWED_AGENTS: '10.20.0.0/16, 2001:db8::1',
+      TRUNKSCOPE_CAPTURE_HEP2: 'true',
+    })
+    expect(config.kafka).toMatchObject({
+      brokers: ['kafka-1.example:9092', '[::1]:9092'],
+      topic: 'trunkscope.hep',
+      sasl: { mechanism: 'plain', username: 'trunkscope', password_file: '/run/secrets/kafka' },
+    })
+    expect(config.clickhouse).toMatchObject({ url: 'http://clickhouse.example:8123', username: 'default' })
+    expect(config.capture).toMatchObject({
+      allowed_agents: ['10.20.0.0/16', '2001:db8::1'],
+      hep2: true,
+      tls: { cert_file: 'hep.crt', key_file: 'hep.key' },
+    })
+    expect(readConfig(undefined, {})).not.toHaveProperty('kafka')
+    expect(readConfig(undefined, { TRUNKSCOPE_CLICKHOUSE_URL: '' })).not.toHaveProperty('clickhouse')
+  })
+
+  test('a block that variables began and left unfinished names them and the one that is missing', () => {
+    expect(
+      mistakeOf(() => readConfig(undefined, { TRUNKSCOPE_CAPTURE_TLS_CERT_FILE: 'hep.crt' })).message,
+    ).toBe(
+      'environment TRUNKSCOPE_CAPTURE_TLS_CERT_FILE: capture.tls.key_file: is missing; ' +
+        'add key_file: /etc/trunkscope/key.pem, or set TRUNKSCOPE_CAPTURE_TLS_KEY_FILE',
+    )
+    const path = file('cluster.yaml', 'kafka: { topic: calls }\n')
+    expect(mistakeOf(() => readConfig(path, { TRUNKSCOPE_KAFKA_GROUP: 'one' })).message).toBe(
+      `${path}:1: kafka.brokers: is missing; add brokers: [kafka-1.example:9092]`,
+    )
+  })
+
+  test('a flag is true or false, nothing else', () => {
+    for (const text of ['yes', '1', 'TRUE']) {
+      expect(mistakeOf(() => readConfig(undefined, { TRUNKSCOPE_CAPTURE_HEP2: text })).message).toMatch(
+        /^environment TRUNKSCOPE_CAPTURE_HEP2: capture\.hep2: is ".*"; write true or false$/,
+      )
+    }
   })
 
   test('an empty variable counts as unset, but an empty secret is refused', () => {

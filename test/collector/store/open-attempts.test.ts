@@ -22,8 +22,8 @@ class Memory {
   readonly rows = new Map<string, { factsText: string; attempt: Attempt; version: number }>()
   asOfUs = START_US
 
-  constructor(entriesMax?: number) {
-    this.attempts = new OpenAttempts(FOLD, this.index, entriesMax)
+  constructor(readonly entriesMax = 100_000) {
+    this.attempts = new OpenAttempts(FOLD, this.index)
   }
 
   add(...messages: MessageFields[]): this {
@@ -66,7 +66,7 @@ class Memory {
   /** Long after the last message: everything that may leave memory leaves. */
   evictAll(): this {
     this.asOfUs += 3_600_000_000
-    this.attempts.evict(this.asOfUs)
+    this.attempts.evict(this.asOfUs, this.entriesMax)
     return this
   }
 }
@@ -114,7 +114,7 @@ describe('open attempts', () => {
     test('finds an attempt that has left memory', () => {
       const small = new Memory(0)
       small.add(...ANSWERED).flush()
-      small.attempts.evict(small.asOfUs)
+      small.attempts.evict(small.asOfUs, small.entriesMax)
       expect(small.attempts.size).toBe(0)
       expect(small.add({ at: 9, ...CALLEES_BYE }).flush().attempts).toMatchObject([
         { byeFrom: 'callee', durationMs: 7_000 },
@@ -163,7 +163,7 @@ describe('open attempts', () => {
       )
       open.flush()
       open.asOfUs = START_US + 60_000_000
-      open.attempts.evict(open.asOfUs)
+      open.attempts.evict(open.asOfUs, open.entriesMax)
       expect(open.attempts.size).toBe(1)
     })
 
@@ -174,7 +174,7 @@ describe('open attempts', () => {
       expect(open.attempts.size).toBe(1)
       const full = new Memory(0)
       full.add(...ANSWERED).flush()
-      full.attempts.evict(full.asOfUs)
+      full.attempts.evict(full.asOfUs, full.entriesMax)
       expect(full.attempts.size).toBe(0)
     })
 
@@ -190,7 +190,7 @@ describe('open attempts', () => {
       kept.flush()
       const gone = new Memory(0)
       gone.add(...ANSWERED).flush()
-      gone.attempts.evict(gone.asOfUs)
+      gone.attempts.evict(gone.asOfUs, gone.entriesMax)
       const late: MessageFields[] = [
         { at: 1.5, code: 183, toTag: 'x' },
         { at: 30, ...BYE },
@@ -234,7 +234,7 @@ describe('open attempts', () => {
     test('after reading back all of its minutes are, because what they count of it is not known', () => {
       const open = new Memory(0)
       open.add(...ANSWERED, { at: 130, ...BYE }).flush()
-      open.attempts.evict(open.asOfUs)
+      open.attempts.evict(open.asOfUs, open.entriesMax)
       expect(open.add({ at: 131, ...BYE, code: 200 }).flush().staleS).toEqual([0, 120])
     })
 
@@ -244,7 +244,7 @@ describe('open attempts', () => {
         // The answer of a re-INVITE that has not come yet looks like the call’s own.
         open.add({}, { at: 61, code: 200, cseqNumber: 2, branch: 're' }, { at: 130, ...BYE })
         expect(open.flush().staleS).toEqual([0, 120])
-        if (isReadBack) open.attempts.evict(open.asOfUs)
+        if (isReadBack) open.attempts.evict(open.asOfUs, open.entriesMax)
         open.add({ at: 60, toTag: 'to-1', cseqNumber: 2, branch: 're' })
         expect(open.flush().staleS).toEqual([0, 120])
       }

@@ -57,9 +57,9 @@ const STRANGE = [
     bytes: encodeHep3({ agentId: 9, capturedAtUs: START_US + second * 1_000_000, ...fields }),
   }),
 )
-const FRAMES = [...STRANGE, ...FLOWS.flatMap((flow) => flow.frames)].sort(
-  (a, b) => a.receivedAtUs - b.receivedAtUs,
-)
+const FRAMES = [...STRANGE, ...FLOWS.flatMap((flow) => flow.frames)]
+  .sort((a, b) => a.receivedAtUs - b.receivedAtUs)
+  .map((frame, position) => ({ ...frame, position }))
 const END_US = START_US + 7_200_000_000
 
 /** A process: it lives until its `dieAt`-th step, then no statement reaches the engine any more. */
@@ -72,7 +72,7 @@ class Process {
 
   /** The client as this process sees it. */
   through(client: ClickHouseClient): ClickHouseClient {
-    return intercepted(client, ['command', 'query'], () => this.step())
+    return intercepted(client, ['command', 'query', 'insert'], () => this.step())
   }
 
   step(): void {
@@ -130,8 +130,8 @@ async function run({ batches, deaths = [], pause, ...options }: Run): Promise<nu
         rawWriter: process.through(engine.rawWriter),
         insertFolder: engine.insertFolder,
         config: CONFIG,
-        busPartition: 0,
-        commit: async (position) => {
+        basePartitions: [0],
+        commit: async (_, position) => {
           process.step()
           committed = position
         },
@@ -220,7 +220,7 @@ describe('store role', () => {
 
   beforeAll(async () => {
     await emptyTables(engine.writer)
-    steps = await run({ batches: 3 })
+    steps = await run({ batches: 2 })
     truth = await stored()
   })
 
@@ -251,13 +251,13 @@ describe('store role', () => {
   test('killed before any statement or commit, the next process ends with the same', async () => {
     for (let dieAt = 1; dieAt <= steps; dieAt++) {
       await emptyTables(engine.writer)
-      await run({ batches: 3, deaths: [dieAt] })
+      await run({ batches: 2, deaths: [dieAt] })
       await expectStored(truth).catch((error: Error) => {
         throw new Error(`killed at step ${dieAt} of ${steps}: ${error.message}`, { cause: error })
       })
       expect((await stored()).agents).toEqual(truth.agents)
     }
-  }, 120_000)
+  }, 240_000)
 
   test('killed again and again, while flushes and batches overlap, it ends with the same', async () => {
     for (const seed of [1, 2, 3]) {
@@ -314,7 +314,7 @@ describe('store role', () => {
   })
 
   test('a store that fails is not waited for when the process has to stop', async () => {
-    const process = new Process(8)
+    const process = new Process(12)
     const role = await open(process.through(engine.writer))
     await role.accept({
       partition: 0,
@@ -395,7 +395,7 @@ function open(writer: ClickHouseClient, onLog: (sentence: string) => void = () =
     rawWriter: engine.rawWriter,
     insertFolder: engine.insertFolder,
     config: CONFIG,
-    busPartition: 0,
+    basePartitions: [0],
     commit: async () => {},
     log: (_, sentence) => onLog(sentence),
     flushIntervalMs: Number.POSITIVE_INFINITY,

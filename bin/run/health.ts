@@ -1,0 +1,22 @@
+// tidy: tested by test/pipeline/cluster.test.ts
+/** /healthz, /readyz and /metrics of a role that answers no questions. */
+import { buildApp } from '../../api/app.js'
+import { listen } from '../../api/listen.js'
+import { ownMetrics, type Snapshot } from '../../collector/telemetry.js'
+import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { type Endpoint, isLoopback } from '../connect/exposure.js'
+
+export async function serveHealth(http: Endpoint, config: TrunkscopeConfig, snapshot: () => Snapshot) {
+  const app = await buildApp(
+    {
+      readers: [],
+      config,
+      tokens: isLoopback(http.host) && config.api_tokens.length === 0 ? undefined : config.api_tokens,
+      demo: false,
+      live: () => snapshot().live,
+      metrics: ownMetrics(snapshot),
+    },
+    'health',
+  )
+  return listen(app, http)
+}

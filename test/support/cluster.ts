@@ -1,0 +1,260 @@
+/**
+ * The cluster as it runs: a real broker, the ClickHouse front, and the roles as processes of their own, from dist/. Each can be
+ * killed, and comes back with the same data and ports.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ClickHouseClient, createClient } from '@clickhouse/client'
+import type { KafkaTimings } from '../../collector/bus/kafka-connection.js'
+import { ClickHouseFront } from './clickhouse-front.js'
+import { TRUNKSCOPE } from './collector-process.js'
+import { KafkaBroker } from './kafka-broker.js'
+
+export interface ClusterOptions {
+  /** Sites, carriers, customers, thresholds. */
+  network: Record<string, unknown>
+  basePartitions?: number
+  stores?: number
+  /** Into the configuration's kafka, clickhouse, spool … blocks. */
+  kafka?: Record<string, unknown>
+  clickhouse?: Record<string, unknown>
+  spool?: Record<string, unknown>
+  /** Waits of the Kafka client that are not those of the product (kafka-timings.mjs). */
+  timings?: Partial<KafkaTimings>
+  /** The data of `capture` lie on a tmpfs of so many bytes; needs root. */
+  captureDiskBytes?: number
+}
+
+/** What a role is started with beside its arguments. */
+interface Surroundings {
+  nodeArgs?: readonly string[]
+  env?: Record<string, string>
+  /** Runs before it, as root, in a mount namespace of the process's own. */
+  mount?: string
+}
+
+const started = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL')
+})
+
+/** A role of the cluster: `start` resolves when it is up, which for `capture` needs no broker. */
+export class RoleProcess {
+  #child: ChildProcess | undefined
+  output = ''
+
+  constructor(
+    readonly role: string,
+    readonly args: readonly string[],
+    readonly surroundings: Surroundings = {},
+  ) {}
+
+  async start(): Promise<void> {
+    const { nodeArgs = [], env, mount } = this.surroundings
+    const command = [process.execPath, ...nodeArgs, TRUNKSCOPE, this.role, ...this.args]
+    // `exec "$0" "$@"`: the process that is killed is the role itself, no shell before it.
+    if (mount !== undefined) command.unshift('unshare', '--mount', 'sh', '-c', `${mount} && exec "$0" "$@"`)
+    const [program, ...args] = command
+    const child = spawn(program!, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    })
+    this.#child = child
+    started.add(child)
+    child.once('exit', () => started.delete(child))
+    this.output = ''
+    await new Promise<void>((resolve, reject) => {
+      const take = (chunk: Buffer) => {
+        this.output += chunk.toString()
+        if (/Ctrl-C stops it/.test(this.output)) resolve()
+      }
+      child.stdout?.on('data', take)
+      child.stderr?.on('data', take)
+      child.once('exit', (code, signal) => {
+        if (signal === 'SIGKILL') resolve()
+        else reject(new Error(`trunkscope ${this.role} ended with code ${code}:\n${this.output}`))
+      })
+    })
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** "127.0.0.1:40123" of a line that the role printed. */
+  address(label: string): string {
+    return new RegExp(`${label} +(?:http://)?([^/\\s]+)`).exec(this.output)?.[1] ?? ''
+  }
+
+  async metric(name: string): Promise<number> {
+    const http = this.address(this.role === 'api' ? 'page' : 'health')
+    const text = await (await fetch(`http://${http}/metrics`)).text()
+    return text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
+  }
+
+  /** '' when /readyz says ready; what it says otherwise. */
+  async problem(): Promise<string> {
+    const http = this.address(this.role === 'api' ? 'page' : 'health')
+    const response = await fetch(`http://${http}/readyz`)
+    return response.ok ? '' : await response.text()
+  }
+
+  /** Resident memory of the process, as the kernel counts it. */
+  get rssBytes(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'latin1')
+    return 1_024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1])
+  }
+
+  async kill(signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    if (child === undefined || !this.isRunning) return
+    const exited = once(child, 'exit')
+    if (signal === 'SIGINT') child.kill('SIGCONT') // A stopped process would not hear of its end.
+    child.kill(signal)
+    await exited
+  }
+
+  /** It hangs: holds its connections and its memory, and does nothing. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+}
+
+export class Cluster {
+  private constructor(
+    readonly folder: string,
+    readonly config: string,
+    readonly broker: KafkaBroker,
+    readonly front: ClickHouseFront,
+    readonly capture: RoleProcess,
+    readonly stores: RoleProcess[],
+    readonly api: RoleProcess,
+    readonly client: ClickHouseClient,
+  ) {}
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const folder = mkdtempSync(join(tmpdir(), 'trunkscope-cluster-'))
+    const [broker, front] = await Promise.all([KafkaBroker.start(), ClickHouseFront.start()])
+    const config = join(folder, 'trunkscope.json')
+    writeFileSync(
+      config,
+      JSON.stringify({
+        ...options.network,
+        kafka: {
+          brokers: [broker.bootstrap],
+          base_partitions: options.basePartitions ?? 4,
+          ...options.kafka,
+        },
+        clickhouse: { url: front.url, request_timeout_ms: 10_000, ...options.clickhouse },
+        ...(options.spool === undefined ? {} : { spool: options.spool }),
+      }),
+    )
+    const common = ['--config', config, '--http', '127.0.0.1:0']
+    const hep = ['--hep-udp', '127.0.0.1:0', '--hep-tcp', '127.0.0.1:0']
+    const captureData = join(folder, 'capture')
+    const around = surroundingsOf(options)
+    const cluster = new Cluster(
+      folder,
+      config,
+      broker,
+      front,
+      new RoleProcess('capture', [...common, ...hep, '--data', captureData], {
+        ...around,
+        ...tmpfs(captureData, options.captureDiskBytes),
+      }),
+      Array.from({ length: options.stores ?? 2 }, () => new RoleProcess('store', common, around)),
+      new RoleProcess('api', common),
+      createClient({
+        url: front.url,
+        database: 'trunkscope',
+        clickhouse_settings: { output_format_json_quote_64bit_integers: 1 },
+      }),
+    )
+    const init = spawn(process.execPath, [TRUNKSCOPE, 'init', '--config', config])
+    let output = ''
+    for (const stream of [init.stdout, init.stderr]) stream.on('data', (chunk) => (output += chunk))
+    const [code] = await once(init, 'exit')
+    if (code !== 0) throw new Error(`trunkscope init ended with code ${code}:\n${output}`)
+    await Promise.all(cluster.roles.map((role) => role.start()))
+    return cluster
+  }
+
+  get roles(): RoleProcess[] {
+    return [this.capture, ...this.stores, this.api]
+  }
+
+  /** One more store, as the others are; it is not among `stores`, and whoever starts it ends it. */
+  anotherStore(): RoleProcess {
+    const [store] = this.stores
+    return new RoleProcess('store', store!.args, store!.surroundings)
+  }
+
+  get hepTcpPort(): number {
+    return Number(this.capture.address('HEP tcp').split(':')[1])
+  }
+
+  async rows<Row = Record<string, unknown>>(query: string): Promise<Row[]> {
+    return (await this.client.query({ query, format: 'JSONEachRow' })).json<Row>()
+  }
+
+  async json<T>(path: string): Promise<T> {
+    const response = await fetch(`http://${this.api.address('page')}${path}`)
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+    return (await response.json()) as T
+  }
+
+  /** Waits until the store holds so many distinct messages, and no minute is stale. The test's time limit bounds it. */
+  async settled(messages: number): Promise<void> {
+    for (;;) {
+      const [row] = await this.rows<{ n: string }>('SELECT count() AS n FROM sip_messages FINAL')
+      const waits = await Promise.all([
+        this.capture.metric('trunkscope_spool_lag_bytes'),
+        ...this.stores.map((store) => store.metric('trunkscope_store_stale_minutes')),
+      ])
+      if (Number(row?.n) >= messages && waits.every((wait) => wait === 0)) return
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const role of this.roles) await role.kill('SIGINT')
+    await this.discard()
+  }
+
+  /** Ends everything, however it stands. */
+  async discard(): Promise<void> {
+    for (const role of this.roles) await role.kill()
+    await this.client.close()
+    await this.front.stop().catch(() => this.front.kill())
+    await this.broker.kill()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+const TIMINGS = new URL('kafka-timings.mjs', import.meta.url)
+
+function surroundingsOf({ timings }: ClusterOptions): Surroundings {
+  if (timings === undefined) return {}
+  return { nodeArgs: ['--import', TIMINGS.href], env: { TEST_KAFKA_TIMINGS: JSON.stringify(timings) } }
+}
+
+/** Seen by this process only, and gone with it. */
+function tmpfs(folder: string, sizeBytes: number | undefined): Surroundings {
+  if (sizeBytes === undefined) return {}
+  mkdirSync(folder, { mode: 0o700 })
+  return { mount: `mount -t tmpfs -o size=${sizeBytes},mode=700 tmpfs '${folder}'` }
+}
