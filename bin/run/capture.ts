@@ -120,6 +120,8 @@ Ctrl-C stops it; what the broker does not have stays in the spool.`)
       say,
     )
   })
+  // The client goes on asking a broker that hangs, for minutes: nothing of ours is left to wait for.
+  process.exit(0)
 }
 
 const STOP_WAIT_MS = 5_000

@@ -81,6 +81,8 @@ Ctrl-C stops it; what is not stored stays in the topic.`)
       say,
     )
   })
+  // The client goes on asking a broker that hangs, for minutes: nothing of ours is left to wait for.
+  process.exit(0)
 }
 
 /** A membership in the group, and the next one when another process has claimed what the bus still gives to this one. */
