@@ -33,6 +33,9 @@ export interface CaptureRoleStatus {
 }
 
 const RETRY_PAUSE_MAX_MS = 10_000
+/** A send costs milliseconds whatever is in it: little waits for company. */
+const LINGER_MS = 100
+const LINGER_BELOW_BYTES = 1_048_576
 /** After this a broker that owes an answer is a problem: the client itself tries for minutes before it says so. */
 const SILENT_MS = 3_000
 
@@ -84,6 +87,7 @@ export class CaptureRole {
         `the spool is damaged: ${stretch.bytes} bytes could not be read and were skipped`,
       )
     }
+    const startedMs = performance.now()
     for (let pauseMs = 250; ; pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MAX_MS)) {
       try {
         this.#publishingSinceMs = performance.now()
@@ -110,6 +114,9 @@ export class CaptureRole {
     }
     if (batch.nextPosition > batch.position)
       await this.#parts.spool.commit(batch.partition, batch.nextPosition)
+    const isSmall = batch.frames.length > 0 && batch.nextPosition - batch.position < LINGER_BELOW_BYTES
+    const waitMs = LINGER_MS - (performance.now() - startedMs)
+    if (isSmall && waitMs > 0 && !this.#isStopping) await this.#pause(waitMs)
   }
 
   #pause(ms: number): Promise<void> {

@@ -1,4 +1,3 @@
-// tidy: tested by test/collector/store/store-role.test.ts
 /**
  * One frame's way through the store process before anything is written: decode, enrich, a raw row, the attempts it may
  * belong to, the count of its agent. What cannot be read is counted by reason, with a sample.

@@ -1,8 +1,11 @@
 // tidy: tested by test/pipeline/real-capture.test.ts
-/** Every metric of the process, raised here and nowhere else: snapshots of its stages become Prometheus text. */
+/**
+ * Every metric of the process, raised here and nowhere else: snapshots of its stages become Prometheus text. Those of the
+ * agents are made where they are judged, in the api.
+ */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { LiveStatus } from '../schemas/live-status.js'
-import { OWN_METRICS, type OwnMetricName } from '../schemas/own-metrics.js'
+import { PROCESS_METRICS, type ProcessMetricName } from '../schemas/own-metrics.js'
 import type { CaptureCounters } from './capture/capture.js'
 import type { CaptureRoleStatus } from './capture-role.js'
 import type { StoreStatus } from './store-role.js'
@@ -22,7 +25,7 @@ interface Sample {
 
 const only = (value: number | undefined): Sample[] => (value === undefined ? [] : [{ value }])
 
-const READ: Record<OwnMetricName, (snapshot: Snapshot) => Sample[]> = {
+const READ: Record<ProcessMetricName, (snapshot: Snapshot) => Sample[]> = {
   acceptedFrames: ({ live, capture }) =>
     capture === undefined
       ? []
@@ -57,8 +60,8 @@ const READ: Record<OwnMetricName, (snapshot: Snapshot) => Sample[]> = {
 export function ownMetrics(snapshot: () => Snapshot): () => Promise<string> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'trunkscope_' })
-  for (const [name, { name: metricName, help, labels, type }] of Object.entries(OWN_METRICS)) {
-    const read = READ[name as OwnMetricName]
+  for (const [name, { name: metricName, help, labels, type }] of Object.entries(PROCESS_METRICS)) {
+    const read = READ[name as ProcessMetricName]
     const settings = { name: metricName, help, labelNames: [...labels], registers: [registry] }
     if (type === 'gauge') {
       new Gauge({

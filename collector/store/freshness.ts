@@ -24,18 +24,26 @@ export interface Mark {
   version: string
 }
 
+/** One version for all bus partitions, or one for each, in their order. */
+export type Versions = bigint | readonly bigint[]
+
+export function versionsOf(busPartitions: readonly number[], versions: Versions): string[] {
+  return busPartitions.map((_, at) => String(typeof versions === 'bigint' ? versions : versions[at]))
+}
+
 /** The hours and days of these minutes, or the days of these hours, no longer sum what they should. */
 export function markChanged(
   client: ClickHouseClient,
   grains: readonly Grain[],
   busPartitions: readonly number[],
   timesS: Iterable<number>,
-  version: bigint,
+  versions: Versions,
 ): Promise<void> {
   const times = [...timesS]
+  const texts = versionsOf(busPartitions, versions)
   const marks = grains.flatMap((grain) =>
     startsOf(grain, times).flatMap((startS) =>
-      busPartitions.map((busPartition) => ({ grain, startS, busPartition, version: version.toString() })),
+      busPartitions.map((busPartition, at) => ({ grain, startS, busPartition, version: texts[at] ?? '' })),
     ),
   )
   return insert(client, 'changed', marks)

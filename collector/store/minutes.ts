@@ -7,7 +7,7 @@
  */
 import type { ClickHouseClient } from '@clickhouse/client'
 import { attemptMeasures, groupsWithoutAttempts, ROLLUP_COLUMNS } from '../../schemas/kpi-rollup.js'
-import { markChanged } from './freshness.js'
+import { markChanged, type Versions, versionsOf } from './freshness.js'
 
 const GROUP = ['bus_partition', 'party', 'carrier', 'site', 'direction'] as const
 
@@ -20,7 +20,7 @@ const INSERT = (() => {
   const keys = `bus_partition, counted_minute, ${GROUP.slice(1).join(', ')}`
   return `
 INSERT INTO kpi_minute (bus_partition, minute, party, carrier, site, direction, version, computed_at, ${ROLLUP_COLUMNS.map((c) => c.name).join(', ')})
-SELECT ${keys}, {version:UInt64}, now(), ${ROLLUP_COLUMNS.map((c) => `sum_${c.name}`).join(', ')}
+SELECT ${keys}, {versions:Array(UInt64)}[indexOf({partitions:Array(UInt16)}, bus_partition)], now(), ${ROLLUP_COLUMNS.map((c) => `sum_${c.name}`).join(', ')}
 FROM (
   SELECT ${keys}, ${ROLLUP_COLUMNS.map((c) => `${c.aggregate} AS sum_${c.name}`).join(',\n    ')}
   FROM (
@@ -36,10 +36,10 @@ export async function recomputeMinutes(
   client: ClickHouseClient,
   busPartitions: readonly number[],
   minutesS: Iterable<number>,
-  version: bigint,
+  versions: Versions,
 ): Promise<void> {
   const sorted = [...new Set(minutesS)].sort((x, y) => x - y)
-  await markChanged(client, ['hour', 'day'], busPartitions, sorted, version)
+  await markChanged(client, ['hour', 'day'], busPartitions, sorted, versions)
   for (let at = 0; at < sorted.length; at += MINUTES_A_STATEMENT) {
     const minutes = sorted.slice(at, at + MINUTES_A_STATEMENT)
     await client.command({
@@ -49,7 +49,7 @@ export async function recomputeMinutes(
         first: minutes[0],
         last: minutes.at(-1),
         partitions: busPartitions,
-        version: version.toString(),
+        versions: versionsOf(busPartitions, versions).map(BigInt),
       },
     })
   }

@@ -66,6 +66,8 @@ describe(`the cluster (seed ${seed})`, () => {
     const shares = async () =>
       Promise.all(cluster!.stores.map((store) => store.metric('trunkscope_store_base_partitions')))
     await expect.poll(shares, { timeout: 20_000 }).toEqual([2, 2])
+    const codes = await Promise.all(cluster.roles.map((role) => role.kill('SIGINT')))
+    expect(codes).toEqual([0, 0, 0, 0])
   }, 120_000)
 
   test('roles killed at random under load, all frames sent again after each: the truth', async () => {

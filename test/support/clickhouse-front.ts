@@ -95,6 +95,10 @@ export class ClickHouseFront {
     return front
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
   get url(): string {
     return `${this.#options.tls === null ? 'http' : 'https'}://127.0.0.1:${this.#options.port}`
   }

@@ -103,6 +103,10 @@ export class KafkaBroker {
     return broker
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
   get bootstrap(): string {
     return `127.0.0.1:${this.#port}`
   }
