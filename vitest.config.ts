@@ -1,8 +1,10 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Minutes each: npm run test:faults.
+    exclude: [...configDefaults.exclude, 'test/faults/**'],
     // Real processes, sockets and an engine with a lock on its folder: a process a test file.
     pool: 'forks',
     testTimeout: 20_000,

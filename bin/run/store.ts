@@ -19,6 +19,9 @@ import { untilStopped } from './until-stopped.js'
 
 type Log = ReturnType<typeof processLog>
 
+/** Heartbeats are 3 s apart. */
+const SILENT_MS = 4_500
+
 export async function runStore(options: RoleOptions): Promise<void> {
   const { config } = options
   const kafka = needed(config, 'kafka', 'store')
@@ -46,7 +49,7 @@ export async function runStore(options: RoleOptions): Promise<void> {
           ...(store === undefined ? {} : { store }),
           listening,
           spoolLagBytes: member.lagBytes,
-          problem: '',
+          problem: member.silence,
         }),
         ...(store === undefined ? {} : { store }),
       }
@@ -110,6 +113,13 @@ class StoreMember {
 
   get status() {
     return this.#role?.status
+  }
+
+  /** '' while the brokers talk to this member. */
+  get silence(): string {
+    const silentMs = this.#bus?.silentMs ?? 0
+    if (silentMs < SILENT_MS) return ''
+    return `Kafka has said nothing for ${Math.round(silentMs / 1_000)} s: it is away, hangs, or the group rebalances`
   }
 
   reconfigure(config: TrunkscopeConfig): void {

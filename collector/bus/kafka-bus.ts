@@ -89,6 +89,11 @@ export class KafkaBus implements Bus {
     return this.#subscription?.basePartitions ?? []
   }
 
+  /** Since the brokers last said something to the subscription; 0 without one. */
+  get silentMs(): number {
+    return this.#subscription?.silentMs ?? 0
+  }
+
   async subscribe(
     onBatch: (batch: BusBatch) => Promise<void>,
     onRevoked: (basePartitions: number[]) => void = () => {},

@@ -62,6 +62,7 @@ export class KafkaSubscription {
   readonly #committed = new Map<number, number>()
   readonly #seen = { records: 0, bytes: 0 }
   readonly #closing = new AbortController()
+  #heardAtMs = performance.now()
   #isDeliveryEnded = false
   /** What ends the subscription for good. */
   #fault: Error | undefined
@@ -86,6 +87,11 @@ export class KafkaSubscription {
   /** Mean size of the records seen; undefined before the first. */
   get recordBytes(): number | undefined {
     return this.#seen.records === 0 ? undefined : this.#seen.bytes / this.#seen.records
+  }
+
+  /** Since a broker last said something to this member: an answer to a fetch, to a heartbeat, an assignment. */
+  get silentMs(): number {
+    return performance.now() - this.#heardAtMs
   }
 
   /** What this process committed of a partition; undefined when it has not yet. */
@@ -208,7 +214,7 @@ export class KafkaSubscription {
   #listen(member: Membership, onJoined: () => void): void {
     const { consumer } = member
     const alive = () => {
-      member.aliveAtMs = performance.now()
+      member.aliveAtMs = this.#heardAtMs = performance.now()
     }
     consumer.on(consumer.events.CRASH, ({ payload }) => member.end(payload.error))
     consumer.on(consumer.events.FETCH, alive)

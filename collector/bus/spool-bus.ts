@@ -114,7 +114,10 @@ export class SpoolBus implements Bus {
   async #deliver(onBatch: (batch: BusBatch) => Promise<void>): Promise<void> {
     try {
       while (!this.#isClosed) {
-        if (this.#position >= this.#endPosition && (await this.#isWoken())) continue
+        if (this.#position >= this.#endPosition) {
+          if (await this.#isWoken()) continue
+          await this.#closeFile() // Held open, a segment that the writer deletes would go on taking its room.
+        }
         if (this.#isClosed) return
         const batch = await this.#read()
         await onBatch(batch)

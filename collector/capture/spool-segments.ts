@@ -210,6 +210,10 @@ export class SpoolSegments {
 
   /** Gives up the safety age of the oldest committed segment; resolves to whether that made room. */
   async deleteEarly(): Promise<boolean> {
+    if (!this.canDeleteEarly && this.isCommitted) {
+      await this.end() // All that is left is the open segment, and on a full disk it would never grow to its size.
+      this.deleteAged()
+    }
     if (!this.canDeleteEarly) return false
     this.cutShort++
     return this.#deleteOldest()
