@@ -12,7 +12,8 @@ export interface OwnMetric {
 const metric = (name: string, type: OwnMetric['type'], help: string, labels: readonly string[] = []) =>
   ({ name, type, help, labels }) as const
 
-export const OWN_METRICS = {
+/** What a process knows of itself. */
+export const PROCESS_METRICS = {
   acceptedFrames: metric(
     'trunkscope_capture_frames_total',
     'counter',
@@ -98,4 +99,72 @@ export const OWN_METRICS = {
   ready: metric('trunkscope_ready', 'gauge', '1 while the store takes what comes.'),
 } satisfies Record<string, OwnMetric>
 
-export type OwnMetricName = keyof typeof OWN_METRICS
+export type ProcessMetricName = keyof typeof PROCESS_METRICS
+
+/** Of the agents, where there is an api (docs/tap-health.md): ratios and rates over the last five minutes. */
+export const TAP_METRICS = {
+  agents: metric('trunkscope_tap_agents', 'gauge', 'Agents by verdict, also those without a series.', [
+    'verdict',
+  ]),
+  agentVerdict: metric('trunkscope_tap_agent_verdict', 'gauge', '1 for the verdict on the agent now.', [
+    'agent',
+    'site',
+    'verdict',
+  ]),
+  agentSilent: metric('trunkscope_tap_agent_silent_seconds', 'gauge', 'Since its last frame, at as_of.', [
+    'agent',
+    'site',
+  ]),
+  agentFrames: metric('trunkscope_tap_agent_frames_per_second', 'gauge', 'Frames it sent.', [
+    'agent',
+    'site',
+  ]),
+  agentSkew: metric(
+    'trunkscope_tap_agent_skew_seconds',
+    'gauge',
+    'Smallest time from capture to arrival; negative when its clock runs ahead.',
+    ['agent', 'site'],
+  ),
+  agentLateness: metric(
+    'trunkscope_tap_agent_lateness_seconds',
+    'gauge',
+    'How much later its messages come than the fastest of the hour did.',
+    ['agent', 'site'],
+  ),
+  agentDuplicates: metric(
+    'trunkscope_tap_agent_duplicate_ratio',
+    'gauge',
+    'Share of its SIP messages that it sent again.',
+    ['agent', 'site'],
+  ),
+  agentIdentityCut: metric(
+    'trunkscope_tap_agent_identity_cut_ratio',
+    'gauge',
+    'Share of its messages with an Identity header of which that is cut.',
+    ['agent', 'site'],
+  ),
+  agentSdpCut: metric(
+    'trunkscope_tap_agent_sdp_cut_ratio',
+    'gauge',
+    'Share of its messages with SDP of which that is cut.',
+    ['agent', 'site'],
+  ),
+  agentOneSided: metric(
+    'trunkscope_tap_agent_one_sided_ratio',
+    'gauge',
+    'Share of the attempts that only this agent saw of which it saw one direction.',
+    ['agent', 'site'],
+  ),
+  kernelDrops: metric(
+    'trunkscope_tap_kernel_drop_ratio',
+    'gauge',
+    'Share of the datagrams of the last 15 minutes that the kernel dropped.',
+  ),
+} satisfies Record<string, OwnMetric>
+
+export type TapMetricName = keyof typeof TAP_METRICS
+
+export const OWN_METRICS: readonly OwnMetric[] = [
+  ...Object.values(PROCESS_METRICS),
+  ...Object.values(TAP_METRICS),
+]

@@ -7,7 +7,6 @@ import { type KpiValue, kpiValueOf } from '../kpi/answer.js'
 import { kpisNamed } from '../kpi/query.js'
 import { type KpiGroup, readKpiGroups } from '../kpi/series.js'
 import { addSums, anyAttempts, countOf, emptySums, type Sums } from '../kpi/sums.js'
-import { siteOfAgent } from '../routes/tap.js'
 import { type AgentJson, readAgents } from '../tap/agents.js'
 import { shareBar, sparkbars, sparkline } from './chart.js'
 import { emptyState } from './empty.js'
@@ -47,7 +46,7 @@ export async function overviewPage(deps: RouteDeps, range: PageRange): Promise<H
       where: { carrier: [], site: [], direction: [] },
       exact: false,
     }),
-    readAgents(deps.readers, range, deps.live(), siteOfAgent(deps)),
+    readAgents(deps, range),
   ])
   const unknown = groups.find(({ by }) => by.carrier === 'unknown')
   const peers = unknown === undefined ? [] : await readUnknownPeers(deps.readers, range)

@@ -107,7 +107,21 @@ export class AgentCounts {
   countedUntil = 0
   /** Tells this count from any other of the process: what one has seen, another has not. */
   readonly owner = ++owners
+  /** Arrival of the latest frame that was counted. */
+  #lastSeenUs = 0
   #minutes = new Map<number, Map<string, AgentMinute & { changed: boolean }>>()
+
+  /**
+   * Whether a frame was not counted before. At a position that was counted, but received after everything that was, it comes
+   * from a log that began anew (a broker that lost its data): counting begins anew too, in rows of their own.
+   */
+  isNew(position: number, receivedAtUs: number): boolean {
+    if (position >= this.countedUntil) return true
+    if (receivedAtUs <= this.#lastSeenUs) return false
+    this.countedUntil = position
+    this.#minutes.clear()
+    return true
+  }
 
   of(
     receivedAtUs: number,
@@ -116,6 +130,7 @@ export class AgentCounts {
     agentId: number,
     agentName: string,
   ): AgentMinute {
+    if (receivedAtUs > this.#lastSeenUs) this.#lastSeenUs = receivedAtUs
     const minuteS = Math.floor(receivedAtUs / 60_000_000) * 60
     let minute = this.#minutes.get(minuteS)
     if (minute === undefined) {
@@ -178,10 +193,11 @@ export class AgentCounts {
       return result.json<Record<string, string | number>>()
     }
     const [counted] = await select(
-      `SELECT max(counted_until) AS until FROM agents_minute
+      `SELECT max(counted_until) AS until, toUnixTimestamp64Micro(max(last_seen)) AS last_seen_us FROM agents_minute
        WHERE bus_partition = {partition:UInt16} AND minute >= ${newest} - INTERVAL ${RESTORE_DAYS} DAY`,
     )
     this.countedUntil = Number(counted?.until ?? 0)
+    this.#lastSeenUs = Number(counted?.last_seen_us ?? 0)
     // Of several rows of a minute the last one goes on.
     const rows = await select(
       `SELECT toUInt32(minute) AS minuteS, agent, peer_address AS peerAddress, agent_id AS agentId,

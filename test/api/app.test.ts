@@ -40,6 +40,7 @@ describe('the app', () => {
       '/page.js',
       '/readyz',
       '/style.css',
+      '/tap',
       '/v1/agents',
       '/v1/attempts',
       '/v1/attempts/{id}',

@@ -198,7 +198,7 @@ describe('the pages', () => {
     )
     const other = await store.app({ readers: counted })
     for (const [url, most] of [
-      [`/?${HOUR}`, 3],
+      [`/?${HOUR}`, 8],
       [`/carriers/alpha?${HOUR}`, 2],
       [`/attempts/${hostile.attemptId}`, 2],
       [`/attempts?${HOUR}`, 1],

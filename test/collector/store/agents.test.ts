@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { AGENT_COLUMNS, AgentCounts, countMessage, emptyMinute } from '../../../collector/store/agents.js'
 import { ClickHouseWriter, shapeOf } from '../../../collector/store/clickhouse-writer.js'
 import { encodeRows } from '../../../collector/store/rowbinary.js'
+import { migrations } from '../../../collector/store/schema.js'
 import { HEP_FLAG } from '../../../schemas/hep-frame.js'
 import type { ObservedMessage } from '../../../schemas/observed-message.js'
 import { readSip } from '../../../sip/sip-message.js'
@@ -189,6 +190,28 @@ describe('the counts of a bus partition', () => {
     expect(other.countedUntil).toBe(0)
   })
 
+  it('a log that began anew is counted anew; what is read again of the old one is not', async () => {
+    const atUs = (minute: number) => NOON_US + minute * 60e6
+    const counts = new AgentCounts()
+    note(counts, 0, 'a', 5)
+    await store(counts, 1_000)
+    const next = new AgentCounts()
+    await next.restore(engine.writer, 3)
+    // Read again, or sent again by a capture that still has it.
+    expect(next.isNew(990, atUs(0))).toBe(false)
+    expect(next.isNew(3, atUs(0))).toBe(false)
+    expect(next.isNew(7, atUs(0) + 1)).toBe(true)
+    note(next, 0, 'a', 2)
+    note(next, 1, 'a', 1)
+    await store(next, 9)
+    expect(await sums()).toEqual([
+      [0, 7],
+      [1, 1],
+    ])
+    expect(next.isNew(8, atUs(1))).toBe(false)
+    expect(next.isNew(9, atUs(1))).toBe(true)
+  })
+
   it('every count comes back as it was stored, a negative delay too', async () => {
     const counts = new AgentCounts()
     const count = counts.of(NOON_US + 1, 'a', '192.0.2.9', 7, 'sbc')
@@ -204,6 +227,24 @@ describe('the counts of a bus partition', () => {
     await next.restore(engine.writer, 3)
     expect({ ...next.of(NOON_US + 1, 'a', '', 0, '') }).toEqual(before)
     expect(before).toMatchObject({ arrivalDelayMinUs: 1 - 3e6, agentName: 'sbc', identityCut: 1 })
+  })
+
+  it('rows of before the health columns are read on, and the migration may run again', async () => {
+    const [created] = migrations().find(({ number }) => number === 4)!.statements
+    await engine.writer.command({ query: 'DROP TABLE agents_minute SYNC' })
+    await engine.writer.command({ query: created! })
+    await engine.writer.command({
+      query: `INSERT INTO agents_minute (bus_partition, minute, agent, counted_until, frames, sip_messages, last_seen)
+              SELECT 3, toDateTime(${NOON_S}), 'a', 40, 8, 7, toDateTime64(${NOON_S + 5}, 6)`,
+    })
+    const { statements } = migrations().find(({ number }) => number === 11)!
+    for (const statement of [...statements, ...statements]) await engine.writer.command({ query: statement })
+    const counts = new AgentCounts()
+    await counts.restore(engine.writer, 3)
+    expect(counts.countedUntil).toBe(40)
+    note(counts, 0)
+    await store(counts, 50)
+    expect(await sums()).toEqual([[0, 9]])
   })
 
   it('invented names share a row, and do not push out an agent that was there before', () => {
