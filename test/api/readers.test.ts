@@ -61,8 +61,4 @@ describe('readers', () => {
     await expect(readers.select('SELECT 1')).rejects.toThrow('broken')
     expect(await readers.select('SELECT 1')).toEqual([])
   })
-
-  it('without a connection there is no api', () => {
-    expect(() => new Readers([])).toThrow(RangeError)
-  })
 })

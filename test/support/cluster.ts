@@ -115,13 +115,14 @@ export class RoleProcess {
     return 1_024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1])
   }
 
-  async kill(signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL'): Promise<void> {
+  /** The exit code; null of one that was killed, or did not run. */
+  async kill(signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL'): Promise<number | null> {
     const child = this.#child
-    if (child === undefined || !this.isRunning) return
+    if (child === undefined || !this.isRunning) return null
     const exited = once(child, 'exit')
     if (signal === 'SIGINT') child.kill('SIGCONT') // A stopped process would not hear of its end.
     child.kill(signal)
-    await exited
+    return (await exited)[0] as number | null
   }
 
   /** It hangs: holds its connections and its memory, and does nothing. */
