@@ -120,7 +120,9 @@ export const configSchema = z.strictObject({
         .min(1),
       topic: z
         .string()
-        .regex(/^[A-Za-z0-9._-]{1,249}$/)
+        .regex(/^[A-Za-z0-9._-]{1,249}$/, {
+          message: 'is no topic; write letters, digits, dot, - and _, for example trunkscope.hep',
+        })
         .default('trunkscope.hep'),
       /** The number the topic is made with, the same in every process and for ever; the topic itself may grow to a multiple. */
       base_partitions: z.int().min(1).max(1_024).default(24),
@@ -146,7 +148,9 @@ export const configSchema = z.strictObject({
       url: z.url({ protocol: /^https?$/ }),
       database: z
         .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/)
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, {
+          message: 'is no database name; write letters, digits and _, for example trunkscope',
+        })
         .default('trunkscope'),
       username: z.string().min(1).default('default'),
       password_file: file.optional(),
