@@ -23,6 +23,7 @@ import { healthRoutes } from './routes/health.js'
 import { kpiRoutes } from './routes/kpis.js'
 import { pageRoutes } from './routes/page.js'
 import { tapRoutes } from './routes/tap.js'
+import { tapMetrics } from './tap/metrics.js'
 import { shown } from './time-span.js'
 
 export type { ApiDeps } from './deps.js'
@@ -37,6 +38,10 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
     ...deps,
     readers: new Readers(deps.readers),
     nowUs: () => nowMs() * 1_000,
+    metrics:
+      routes === 'health'
+        ? deps.metrics
+        : async () => `${await deps.metrics()}${await tapMetrics(routeDeps)}`,
   }
   const app = Fastify({
     logger: deps.log ?? false,

@@ -83,6 +83,8 @@ const ENCODE_SLICE = 500
 const RECOMPUTE_DUTY = 0.1
 const RECOMPUTE_WAIT_MAX_MS = 4_000
 const MARKS_INTERVAL_MS = 5_000
+/** The api reads as_of in the checkpoints: an idle partition tells it too. */
+const TELL_TIME_US = 10_000_000
 /** Hours and days that are due wait; until they are summed they are read from their minutes. */
 const SUM_INTERVAL_MS = 60_000
 const ATTEMPTS_IN_MEMORY_MAX = 100_000
@@ -265,7 +267,7 @@ export class StoreRole {
     const { agents } = progress
     const isCounted = this.#options.countAgents !== false
     for (const frame of batch.frames) {
-      const counts = isCounted && frame.position >= agents.countedUntil ? agents : undefined
+      const counts = isCounted && agents.isNew(frame.position, frame.receivedAtUs) ? agents : undefined
       this.#intake.fold(frame, partition, counts, storedAtS)
     }
     for (const stretch of batch.damaged ?? []) {
@@ -275,6 +277,8 @@ export class StoreRole {
       this.#intake.refused.note('decode', stretch.reason, partition.asOfUs, 'file', '', Buffer.alloc(0))
     }
     partition.asOfUs = Math.max(partition.asOfUs, batch.receivedUntilUs)
+    // The bus went back behind what was committed: a broker that lost its log counts from the beginning.
+    if (batch.position < progress.committed) progress.committed = -1
     progress.position = batch.nextPosition
     agents.countedUntil = Math.max(agents.countedUntil, batch.nextPosition)
   }
@@ -322,7 +326,8 @@ export class StoreRole {
     )
 
     const intents = shares.filter(
-      ({ partition, dirty }) => partition.staleMinutesS.size > 0 || dirty.length > 0,
+      ({ partition, dirty, asOfUs }) =>
+        partition.staleMinutesS.size > 0 || dirty.length > 0 || asOfUs - partition.toldUs >= TELL_TIME_US,
     )
     const checkpoints = intents.map(({ partition, asOfUs }) => partition.checkpoint(asOfUs))
     await this.#untilItWorks(() => writeCheckpoints(this.#writer.client, checkpoints))

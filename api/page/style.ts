@@ -89,6 +89,8 @@ table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; padding: 0 14px 8px; color: var(--quiet); font-size: 12.5px; }
 th, td { padding: 6px 10px; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { font-size: 12px; font-weight: 600; color: var(--quiet); white-space: nowrap; vertical-align: bottom; border-top: 0; }
+.many thead th { white-space: normal; }
+.many th, .many td { padding-left: 6px; padding-right: 6px; }
 tbody th { font-weight: 600; }
 tbody tr:hover { background: var(--stripe); }
 th:first-child, td:first-child { padding-left: 14px; }

@@ -134,7 +134,7 @@ const AGENTS_SHOWN = 12
 
 function agentSection(agents: readonly AgentJson[], range: PageRange): Html {
   return html`<section><h2>Agents ${verdictSummary(agents)} <span class="quiet">· counts ${range.words}; <a href="/v1/agents">what each number is</a></span></h2>
-<div class="scroll"><table><caption>State, clock and one-sided calls are those of now. A dash: nothing to measure it on.</caption>
+<div class="scroll"><table class="many"><caption>State, clock and one-sided calls are those of now. A dash: nothing to measure it on.</caption>
 <thead><tr><th scope="col">Agent</th><th scope="col">Site</th><th scope="col">State now</th><th scope="col" class="num">Last seen</th><th scope="col" class="num">Frames</th><th scope="col" class="num">SIP</th><th scope="col" class="num">Keep-alives</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Unreadable</th><th scope="col" class="num">Copies</th><th scope="col" class="num">Identity cut</th><th scope="col" class="num">SDP cut</th><th scope="col" class="num">One-sided calls</th><th scope="col" class="num">Clock</th></tr></thead>
 <tbody>${agents.map(agentRow)}</tbody></table></div></section>`
 }

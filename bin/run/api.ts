@@ -16,6 +16,8 @@ import { Undo } from './undo.js'
 import { untilStopped } from './until-stopped.js'
 
 const LOOK_INTERVAL_MS = 1_000
+/** As of stands still for so long only when captures or stores are away. */
+const AWAY_MS = 60_000
 
 export async function runApi(options: RoleOptions): Promise<void> {
   const { config } = options
@@ -28,10 +30,16 @@ export async function runApi(options: RoleOptions): Promise<void> {
     const engine = await openServer(clickhouse, 'api')
     undo.push(() => engine.close())
     await checkSchema(engine.writer)
-    const seen = { asOfUs: 0, problem: '' }
+    const seen = { asOfUs: 0, problem: '', movedAtMs: performance.now(), sinceUs: startedAtUs }
     const look = async () => {
       try {
-        seen.asOfUs = await readAsOf(engine.writer)
+        const asOfUs = await readAsOf(engine.writer)
+        if (asOfUs > seen.asOfUs) {
+          // Time that stood still was nobody's silence: captures or stores were away.
+          if (performance.now() - seen.movedAtMs > AWAY_MS) seen.sinceUs = asOfUs
+          seen.movedAtMs = performance.now()
+        }
+        seen.asOfUs = asOfUs
         if (seen.problem !== '') log('info', 'ClickHouse answers again')
         seen.problem = ''
       } catch (error) {
@@ -45,7 +53,13 @@ export async function runApi(options: RoleOptions): Promise<void> {
     undo.push(() => clearInterval(looking))
     const listening = { hepUdp: '', hepTcp: '', http: '' }
     const live = () =>
-      liveStatus({ startedAtUs, listening, spoolLagBytes: 0, asOfUs: seen.asOfUs, problem: seen.problem })
+      liveStatus({
+        startedAtUs: seen.sinceUs,
+        listening,
+        spoolLagBytes: 0,
+        asOfUs: seen.asOfUs,
+        problem: seen.problem,
+      })
     const app = await buildApp({
       readers: engine.readers,
       config,

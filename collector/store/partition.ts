@@ -51,6 +51,8 @@ export class StorePartition {
   readonly staleMinutesS: Set<number>
   /** Highest received-at, the only clock of the fold: microseconds since 1970 UTC. */
   asOfUs: number
+  /** The as_of that the last checkpoint told. */
+  toldUs = 0
   #fold: Fold
   #versions = 0
 
@@ -161,6 +163,7 @@ export class StorePartition {
   }
 
   checkpoint(asOfUs: number): Checkpoint {
+    this.toldUs = asOfUs
     const { claim, staleMinutesS } = this
     return {
       basePartition: claim.basePartition,

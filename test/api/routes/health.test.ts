@@ -24,13 +24,14 @@ describe('health', () => {
     await app.close()
   })
 
-  it('/metrics is the text of the process', async () => {
+  it('/metrics is the text of the process, and then of the agents', async () => {
     const app = await store.app({
       metrics: async () => 'trunkscope_capture_frames_total{transport="udp"} 7\n',
     })
     const response = await app.inject({ url: '/metrics' })
     expect(response.headers['content-type']).toContain('text/plain; version=0.0.4')
-    expect(response.body).toBe('trunkscope_capture_frames_total{transport="udp"} 7\n')
+    expect(response.body).toMatch(/^trunkscope_capture_frames_total\{transport="udp"\} 7\n/)
+    expect(response.body).toContain('trunkscope_tap_agents{verdict="blind"} 0\n')
     await app.close()
   })
 })
