@@ -13,6 +13,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from '../schemas/tokens.js'
 import { addressBytes } from '../sip/ip-address.js'
 import { ApiError, startError } from './errors.js'
 
@@ -141,6 +142,10 @@ const refuseForeignHosts: AccessCheck = (request) => {
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; set before any route runs. */
+    principal: Principal
+  }
   interface FastifyContextConfig {
     /** Answered without a token. */
     isPublic?: boolean

@@ -12,6 +12,7 @@ import {
   type ZodTypeProvider,
 } from '@fastify/type-provider-zod'
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import { LOOPBACK } from '../schemas/tokens.js'
 import { accessCheck } from './access.js'
 import type { ApiDeps, App, RouteDeps } from './deps.js'
 import { ApiError, didYouMean, nearestNames, problemOf } from './errors.js'
@@ -56,8 +57,10 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
 
+  app.decorateRequest('principal')
   const check = accessCheck(deps.tokens, nowMs)
   app.addHook('onRequest', async (request, reply) => {
+    request.principal = LOOPBACK
     reply.header('cache-control', 'no-store')
     check(request, reply)
   })

@@ -135,7 +135,6 @@ export class StoreRole {
     lastFlushSeconds: 0,
     lastRecomputeSeconds: 0,
   }
-  /** Statements that a server has not answered yet, by step, and since when. */
 
   private constructor(options: StoreOptions) {
     this.#options = options

@@ -4,6 +4,10 @@
  */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { alertsSchema } from './alert-rules.js'
+import { sinksSchema } from './sinks.js'
+import { maintenanceSchema, sloSchema } from './slos.js'
+import { tokenSchema } from './tokens.js'
 
 /** "192.0.2.0/24", "2001:db8::/32", or a single address, which means all its bits. */
 export const cidr = z.string().refine(isCidr, {
@@ -71,6 +75,14 @@ export const configSchema = z.strictObject({
   api_tokens: z.array(z.string().min(32)).default([]),
   /** More of them, one a line. */
   api_tokens_file: file.optional(),
+  tokens: z.array(tokenSchema).default([]),
+  /** More of them: a YAML list of the same shape. */
+  tokens_file: file.optional(),
+  /** Left out: `DEFAULT_SLOS`. */
+  slos: z.array(sloSchema).optional(),
+  maintenance: z.array(maintenanceSchema).default([]),
+  alerts: alertsSchema,
+  sinks: sinksSchema,
   thresholds: z
     .strictObject({
       pre_ring_patience_ms: z.int().min(0).default(4_000),

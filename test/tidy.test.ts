@@ -47,7 +47,14 @@ const ROOMS: { folder: string; may: RegExp[] }[] = [
   { folder: 'evidence/', may: [/^schemas\//, /^sip\//, /^node:crypto$/, /^@clickhouse\/client$/] },
   {
     folder: 'api/',
-    may: [/^schemas\//, /^sip\//, /^node:/, /^@?fastify/, /^(zod|pino|prom-client|@clickhouse\/client)$/],
+    may: [
+      /^schemas\//,
+      /^sip\//,
+      /^node:/,
+      /^@?fastify/,
+      /^(zod|pino|prom-client|@clickhouse\/client)$/,
+      /^@(lezer|prometheus-io)\//,
+    ],
   },
   { folder: 'dashboards/', may: [/^schemas\//, /^node:/, /^@grafana\//] },
   { folder: 'bin/', may: [/^(?!test\/|bench\/)/] },
