@@ -81,7 +81,7 @@ const FLUSH_BYTES = 16 * 1_048_576
 const ENCODE_SLICE = 500
 /** Minutes are recomputed at most this share of the time, as long as they are fresh enough. */
 const RECOMPUTE_DUTY = 0.1
-const RECOMPUTE_WAIT_MAX_MS = 4_000
+const RECOMPUTE_WAIT_MAX_MS = 2_000
 const MARKS_INTERVAL_MS = 5_000
 /** The api reads as_of in the checkpoints: an idle partition tells it too. */
 const TELL_TIME_US = 10_000_000
@@ -181,6 +181,8 @@ export class StoreRole {
     if (this.#superseded !== undefined) throw this.#superseded
     const partition = this.#partitions.get(batch.basePartition) ?? (await this.#open(batch.basePartition))
     const progress = this.#folded.get(batch.partition) ?? (await this.#progressOf(batch))
+    // Revoked while we waited: its new owner gets these frames.
+    if (this.#partitions.get(batch.basePartition) !== partition) return
     this.#foldBatch(batch, partition, progress)
     this.flushWhenDue()
     while (this.#intake.messages.sizeBytes >= PENDING_BYTES_MAX && this.#flushing !== undefined)
