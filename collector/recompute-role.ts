@@ -5,7 +5,8 @@
  *   2. bucket by bucket the calls are folded and compared with it; what differs goes to `call_attempts_new`, and the
  *      bucket is recorded: a killed job goes on at the next one
  *   3. the sums of each carrier before and after are written down; until here nothing else has changed
- *   4. swap: the new rows go above the old ones, then the minutes they make stale are marked
+ *   4. swap: the new rows go above the old ones; where attempts went to other minutes the store processes, whose index knows
+ *      the old ones, lose their claims and join again; then the minutes that became stale are marked
  *   5. the store processes recompute marked minutes; where none can run (`isAlone`) that is done here
  *
  * In scope is an attempt whose minute lies in the span, by the old row or by the new one. Calls may begin before it and
@@ -54,7 +55,8 @@ import {
   storedAttemptsOf,
 } from './recompute/stored-calls.js'
 import { observedOf } from './recompute/stored-message.js'
-import { markMinutes, nextRollupVersion, swapPart, swapParts } from './recompute/swap.js'
+import { countOvertaken, markMinutes, nextRollupVersion, swapPart, swapParts } from './recompute/swap.js'
+import { claimPartition } from './store/claims.js'
 import { ClickHouseWriter, shapeOf } from './store/clickhouse-writer.js'
 import { readMarks, settleMarks } from './store/marks.js'
 import { recomputeMinutes } from './store/minutes.js'
@@ -203,6 +205,8 @@ export class Recompute {
     const { writer, isAlone } = this.#options
     const { progress } = this.#job
     if (this.#job.state !== 'swapping') {
+      const { moved, added, removed } = this.#counts
+      progress.placesChange = moved + added + removed > 0
       progress.overtaken = 0
       progress.swapParts = await swapParts(writer)
       progress.swapPartsDone = 0
@@ -215,6 +219,7 @@ export class Recompute {
       await this.#job.save('swapping')
       this.#report('swap', progress.swapPartsDone, parts)
     }
+    if (!isAlone && progress.placesChange) progress.overtaken = await this.#makeStoresReadAgain(parts)
     if (parts > 0) await markMinutes(writer)
     if (isAlone) await this.#recomputeMarked()
     await this.#job.end('done')
@@ -297,6 +302,21 @@ export class Recompute {
     }
   }
 
+  /**
+   * Store processes remember which attempts are stored, and under which minute. One that is superseded joins its group again
+   * and reads what stands after its new claim.
+   *
+   * @returns how many attempts were written by then: by a look at the places of before, they may lack what stood there
+   */
+  async #makeStoresReadAgain(parts: number): Promise<number> {
+    const { writer, owner } = this.#options
+    for (const basePartition of Object.keys(await claimsByPartition(writer)))
+      await claimPartition(writer, Number(basePartition), owner)
+    let overtaken = 0
+    for (let part = 0; part < parts; part++) overtaken += await countOvertaken(writer, part, parts)
+    return overtaken
+  }
+
   async #recomputeMarked(): Promise<void> {
     const { writer } = this.#options
     const partitions = Object.keys(this.#job.progress.asOfUs).map(Number)
@@ -341,6 +361,7 @@ async function beginning(options: RecomputeOptions): Promise<JobProgress> {
     claims: await claimsByPartition(writer),
     messagesInSpan: await countMessages(writer, span),
     sums: [],
+    placesChange: false,
     overtaken: 0,
     swapParts: 0,
     swapPartsDone: 0,

@@ -34,7 +34,7 @@ export async function runCapture(options: CaptureCommandOptions): Promise<void> 
     const folder = await openDataFolder(options.dataDir)
     undo.push(() => folder.release())
     const { failed, fail } = failure()
-    const waiting: { spool?: SpoolBus; role?: CaptureRole } = {}
+    const waiting: { spool?: SpoolBus; broker?: KafkaBus; role?: CaptureRole } = {}
     const capture = await startCapture({
       ...captureOptions(config, options, join(folder.path, 'spool')),
       onNotify: (endPosition, receivedUntilUs) => waiting.spool?.notify(endPosition, receivedUntilUs),
@@ -47,6 +47,7 @@ export async function runCapture(options: CaptureCommandOptions): Promise<void> 
       readBytes: READ_BYTES,
       onCommitted: (position) => capture.committed(position),
       onNotice: (sentence) => log('warn', sentence),
+      acknowledged: () => waiting.broker?.acknowledged,
     })
     waiting.spool = spool
     undo.push(() => spool.close())
@@ -56,18 +57,16 @@ export async function runCapture(options: CaptureCommandOptions): Promise<void> 
       name: `trunkscope-capture-${hostname()}-${process.pid}`,
       log: (level, sentence) => level !== 'debug' && log(level, sentence),
       onLogLost: (sentence) => waiting.role?.onLogLost(sentence),
+      acknowledgedBefore: spool.acknowledgedBefore,
     })
+    waiting.broker = broker
     undo.push(() => broker.close())
     const role = new CaptureRole({ spool, broker, log })
     waiting.role = role
     const running = role.run()
     running.catch(fail)
 
-    const listening = {
-      hepUdp: textOf(capture.bound.udp),
-      hepTcp: textOf(capture.bound.tcp),
-      http: '',
-    }
+    const listening = { hepUdp: textOf(capture.bound.udp), hepTcp: textOf(capture.bound.tcp), http: '' }
     let lagBytes = 0
     const lagTimer = setInterval(() => void spool.lag().then(({ bytes }) => (lagBytes = bytes)), 500)
     lagTimer.unref()

@@ -130,10 +130,7 @@ export function recomputeText(report: RecomputeReport): string {
     [attempts.changed, 'changed'],
     [attempts.added, 'added'],
     [attempts.removed, 'removed: the current rules do not give them'],
-    [
-      attempts.moved_to_another_minute,
-      'of them moved to another minute: restart the store processes after the swap',
-    ],
+    [attempts.moved_to_another_minute, 'of them moved to another minute'],
     [attempts.kept_raw_expired, 'kept: raw expired'],
     [attempts.kept_too_many_messages, 'kept: more messages under one Call-ID than a call has'],
     [attempts.left_to_the_store, 'left: a store process has written them meanwhile'],

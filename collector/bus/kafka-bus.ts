@@ -15,6 +15,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import type { ReceivedFrame } from '../../schemas/hep-frame.js'
+import type { AcknowledgedOffsets } from '../capture/spool-disk.js'
 import type { Bus, BusBatch } from './bus.js'
 import { type BusLog, KafkaConnection, type KafkaSettings, type KafkaTimings } from './kafka-connection.js'
 import { KafkaPublisher } from './kafka-publisher.js'
@@ -28,6 +29,8 @@ export interface KafkaBusOptions {
   log: BusLog
   /** What was acknowledged is gone from the brokers: send again what the spool holds. */
   onLogLost?: (sentence: string) => void
+  /** By what the process before was told; of another topic it says nothing. */
+  acknowledgedBefore?: AcknowledgedOffsets | undefined
   /** Tests only. */
   timings?: Partial<KafkaTimings>
 }
@@ -52,7 +55,8 @@ export class KafkaBus implements Bus {
 
   private constructor(connection: KafkaConnection, options: KafkaBusOptions) {
     this.#connection = connection
-    this.#publisher = new KafkaPublisher(connection, options.name, options.onLogLost ?? (() => {}))
+    const onLogLost = options.onLogLost ?? (() => {})
+    this.#publisher = new KafkaPublisher(connection, options.name, onLogLost, options.acknowledgedBefore)
   }
 
   static async open(options: KafkaBusOptions): Promise<KafkaBus> {
@@ -77,6 +81,11 @@ export class KafkaBus implements Bus {
    */
   publish(frames: readonly ReceivedFrame[], receivedUntilUs = 0): Promise<void> {
     return this.#publisher.publish(frames, receivedUntilUs)
+  }
+
+  /** The last offsets that the brokers have acknowledged: what they must still have. */
+  get acknowledged(): AcknowledgedOffsets {
+    return this.#publisher.acknowledged
   }
 
   /** Partitions of the topic, as far as this process has seen. */

@@ -13,6 +13,7 @@
 import { CompressionTypes, Partitioners, type Producer, type ProducerConfig } from 'kafkajs'
 import type { ReceivedFrame } from '../../schemas/hep-frame.js'
 import { callIdOf } from '../../sip/call-id.js'
+import type { AcknowledgedOffsets } from '../capture/spool-disk.js'
 import { BusError } from './bus-error.js'
 import type { KafkaConnection } from './kafka-connection.js'
 import { hashOf, layersOf, partitionOf } from './partition.js'
@@ -42,12 +43,23 @@ export class KafkaPublisher {
   #isClosed = false
   /** The send before, settled or not. */
   #last: Promise<unknown> = Promise.resolve()
-  /** By partition: the last offset acknowledged, and what the last record there promises. */
-  readonly #acknowledged = new Map<number, number>()
+  /** By partition: the last offset acknowledged, to this process or the one before, and what the last record there promises. */
+  readonly #acknowledged: Map<number, number>
   readonly #promisedUs = new Map<number, number>()
 
-  constructor(connection: KafkaConnection, publisher: string, onLogLost: (sentence: string) => void) {
+  constructor(
+    connection: KafkaConnection,
+    publisher: string,
+    onLogLost: (sentence: string) => void,
+    acknowledgedBefore: AcknowledgedOffsets | undefined,
+  ) {
     this.#connection = connection
+    const isOfTopic = acknowledgedBefore?.topic === connection.settings.topic
+    this.#acknowledged = new Map(
+      isOfTopic
+        ? Object.entries(acknowledgedBefore.offsets).map(([name, offset]) => [Number(name), offset])
+        : [],
+    )
     this.#publisher = publisher
     this.#onLogLost = onLogLost
     this.#basePartitions = connection.settings.base_partitions
@@ -57,6 +69,12 @@ export class KafkaPublisher {
   /** Partitions of the topic, as far as a send has shown. */
   get partitions(): number {
     return this.#partitions
+  }
+
+  /** What the brokers must still have. */
+  get acknowledged(): AcknowledgedOffsets {
+    const { topic } = this.#connection.settings
+    return { topic, offsets: Object.fromEntries(this.#acknowledged) }
   }
 
   publish(frames: readonly ReceivedFrame[], receivedUntilUs: number): Promise<void> {

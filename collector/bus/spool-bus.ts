@@ -19,6 +19,7 @@ import type { ReceivedFrame } from '../../schemas/hep-frame.js'
 // The one import across stages: the spool's files are written there and read here, and their format is one thing.
 import { CaptureError } from '../capture/capture-error.js'
 import {
+  type AcknowledgedOffsets,
   type Cursor,
   listSegmentStarts,
   makeSpoolFolder,
@@ -38,6 +39,8 @@ export interface SpoolBusOptions {
   onCommitted?: (position: number) => void
   /** What an operator should read: a sentence for the log. */
   onNotice?: (sentence: string) => void
+  /** Kept with the committed position: what the broker has acknowledged. */
+  acknowledged?: () => AcknowledgedOffsets | undefined
   /** About how much is read at a time. */
   readBytes?: number
   /** An idle bus says so this often. */
@@ -50,6 +53,8 @@ const PARTITION = 0
 
 export class SpoolBus implements Bus {
   readonly #options: SpoolBusOptions
+  /** Of the process before: what the broker had acknowledged when the cursor was written last. */
+  readonly acknowledgedBefore: AcknowledgedOffsets | undefined
   readonly #bootId: string
   readonly #readBytes: number
   /** Where the next read begins. */
@@ -68,8 +73,14 @@ export class SpoolBus implements Bus {
   #cursorWritten: Promise<void> = Promise.resolve()
   #cursorFails = false
 
-  private constructor(options: SpoolBusOptions, bootId: string, position: number) {
+  private constructor(
+    options: SpoolBusOptions,
+    bootId: string,
+    position: number,
+    acknowledgedBefore: AcknowledgedOffsets | undefined,
+  ) {
     this.#options = options
+    this.acknowledgedBefore = acknowledgedBefore
     this.#bootId = bootId
     this.#position = position
     this.#committed = position
@@ -83,7 +94,7 @@ export class SpoolBus implements Bus {
     const cursor = await readCursor(options.folder)
     const position = startPosition(cursor, bootId, starts[0], options.onNotice ?? (() => {}))
     options.onCommitted?.(position)
-    return new SpoolBus(options, bootId, position)
+    return new SpoolBus(options, bootId, position, cursor?.acknowledged)
   }
 
   /** From the writer: everything before `endPosition` can be read, and every frame before that time is in it. */
@@ -146,7 +157,8 @@ export class SpoolBus implements Bus {
     const write = async () => {
       if (position !== this.#committed) return // A later commit is behind this one and says more.
       try {
-        await writeCursor(this.#options.folder, { position, bootId: this.#bootId })
+        const acknowledged = this.#options.acknowledged?.()
+        await writeCursor(this.#options.folder, { position, bootId: this.#bootId, acknowledged })
         this.#cursorFails = false
       } catch (error) {
         // On a full disk it is the committed segments that make room: they must go nevertheless.

@@ -82,14 +82,26 @@ export async function listSegments(folder: string): Promise<SegmentEntry[]> {
 export interface Cursor {
   position: number
   bootId: string
+  /** What the broker had acknowledged by then: how it shows that it lost its log, also to the next process. */
+  acknowledged?: AcknowledgedOffsets | undefined
+}
+
+export interface AcknowledgedOffsets {
+  topic: string
+  /** By partition. */
+  offsets: Record<string, number>
 }
 
 /** The committed position; undefined when there is none, or when the file makes no sense. */
 export async function readCursor(folder: string): Promise<Cursor | undefined> {
   try {
-    const { position, boot_id: bootId } = JSON.parse(await readFile(join(folder, 'cursor.json'), 'utf8'))
+    const {
+      position,
+      boot_id: bootId,
+      acknowledged,
+    } = JSON.parse(await readFile(join(folder, 'cursor.json'), 'utf8'))
     if (!Number.isSafeInteger(position) || position < 0 || typeof bootId !== 'string') return undefined
-    return { position, bootId }
+    return isAcknowledged(acknowledged) ? { position, bootId, acknowledged } : { position, bootId }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || error instanceof SyntaxError || error instanceof TypeError) return undefined
@@ -97,12 +109,21 @@ export async function readCursor(folder: string): Promise<Cursor | undefined> {
   }
 }
 
+function isAcknowledged(value: unknown): value is AcknowledgedOffsets {
+  const { topic, offsets } = (value ?? {}) as Partial<AcknowledgedOffsets>
+  if (typeof topic !== 'string' || typeof offsets !== 'object' || offsets === null) return false
+  return Object.entries(offsets).every(
+    ([partition, offset]) => /^\d+$/.test(partition) && Number.isSafeInteger(offset),
+  )
+}
+
 /** Written beside, synced, and renamed over the old one: a reader sees the old cursor or the new one. */
 export async function writeCursor(folder: string, cursor: Cursor): Promise<void> {
   const path = join(folder, 'cursor.json')
   const file = await open(`${path}.tmp`, 'w', 0o600)
   try {
-    await file.writeFile(`${JSON.stringify({ position: cursor.position, boot_id: cursor.bootId })}\n`)
+    const { position, bootId, acknowledged } = cursor
+    await file.writeFile(`${JSON.stringify({ position, boot_id: bootId, acknowledged })}\n`)
     await file.datasync()
   } finally {
     await file.close()

@@ -346,7 +346,10 @@ export class SpoolWriter {
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
   }
 
-  /** Writes and syncs the group, on a failing disk until it takes it; only a writer that closes gives up. */
+  /**
+   * Writes and syncs the group, on a failing disk until it takes it, on a full one its first batch; only a writer that
+   * closes gives up.
+   */
   async #store(group: Batch[]): Promise<SpoolRefusal | ''> {
     for (let tries = 1; ; tries++) {
       const failure = await this.#segments.write(group)
@@ -356,6 +359,8 @@ export class SpoolWriter {
       }
       this.#reportFailure(failure)
       const isFull = failure.kind === 'full'
+      // A disk with room for little takes little: the rest of the group waits.
+      if (isFull && group.length > 1) this.#sealed.unshift(...group.splice(1))
       if (this.#isClosing && tries > 1) return isFull ? 'spool_full' : 'spool_slow'
       const madeRoom = isFull && (await this.#segments.deleteEarly())
       // The first try after a failed sync goes to a new segment at once.

@@ -75,6 +75,8 @@ export interface JobProgress {
   messagesInSpan: number
   /** Rollup sums before and after, as `moved-sums.ts` gives them; empty until it is folded. */
   sums: Record<string, unknown>[]
+  /** Attempts come, go or move to another minute: said when the swap begins. */
+  placesChange: boolean
   /** Rows that a store process has written since, and that were left alone. */
   overtaken: number
   /** Counted once: merges make rows fewer. */

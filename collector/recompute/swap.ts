@@ -35,20 +35,26 @@ export async function swapParts(client: ClickHouseClient): Promise<number> {
   return Math.ceil(Number(row?.n ?? 0) / ATTEMPTS_A_PART)
 }
 
-/** @returns how many attempts a store process has written since they were compared */
-export async function swapPart(client: ClickHouseClient, part: number, parts: number): Promise<number> {
+/** Attempts that a store process has written since they were compared. */
+export async function countOvertaken(client: ClickHouseClient, part: number, parts: number): Promise<number> {
   const result = await client.query({
     query: `SELECT count() AS n FROM (${OVERTAKEN})`,
     query_params: { part, parts },
     format: 'JSONEachRow',
   })
   const [row] = await result.json<{ n: string }>()
+  return Number(row?.n ?? 0)
+}
+
+/** @returns how many attempts of the part were overtaken, and are left as they are */
+export async function swapPart(client: ClickHouseClient, part: number, parts: number): Promise<number> {
+  const overtaken = await countOvertaken(client, part, parts)
   await client.command({
     query: `INSERT INTO call_attempts (${COLUMNS}) SELECT ${COLUMNS} FROM call_attempts_new FINAL
             WHERE ${IN_PART} AND attempt_id NOT IN (${OVERTAKEN})`,
     query_params: { part, parts },
   })
-  return Number(row?.n ?? 0)
+  return overtaken
 }
 
 const STALE = `

@@ -12,16 +12,24 @@ const FILE = new URL('../../schemas/clickhouse/server/users.sql', import.meta.ur
 
 export const SERVER_USERS = ['admin', 'store', 'api', 'grafana'] as const
 
-export type ServerPasswords = Record<(typeof SERVER_USERS)[number], string>
+/** Made where there is a password for it: an installation that does not evaluate alerts needs no such user. */
+export const ALERTS_USER = 'alerts'
+
+export type ServerPasswords = Record<(typeof SERVER_USERS)[number], string> & { [ALERTS_USER]?: string }
 
 /** `database` is a name that the configuration allows. Throws where a password is empty. */
 export function serverUserStatements(database: string, passwords: ServerPasswords): string[] {
   const filled = new Map([['database', database]])
-  for (const user of SERVER_USERS) {
-    if (passwords[user] === '') throw new RangeError(`the password of trunkscope_${user} is empty`)
-    filled.set(`${user}_password_sha256`, createHash('sha256').update(passwords[user]).digest('hex'))
+  const hasAlerts = passwords[ALERTS_USER] !== undefined
+  for (const user of [...SERVER_USERS, ...(hasAlerts ? ([ALERTS_USER] as const) : [])]) {
+    const password = passwords[user] ?? ''
+    if (password === '') throw new RangeError(`the password of trunkscope_${user} is empty`)
+    filled.set(`${user}_password_sha256`, createHash('sha256').update(password).digest('hex'))
   }
-  return statementsOf(readFileSync(FILE, 'utf8')).map((statement) =>
+  const statements = statementsOf(readFileSync(FILE, 'utf8')).filter(
+    (statement) => hasAlerts || !/\btrunkscope_alerts\b/.test(statement),
+  )
+  return statements.map((statement) =>
     statement.replace(/\{(\w+)\}/g, (placeholder, name: string) => filled.get(name) ?? placeholder),
   )
 }

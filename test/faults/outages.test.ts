@@ -14,6 +14,7 @@ const unmet = await kafkaUnmet()
 const test = needsAll(unmet)
 const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000)
 const OUTAGE_MS = 60_000
+const LONG_OUTAGE_MS = 600_000
 const RSS_BYTES_MAX = 512 * 1_048_576
 const BASE_PARTITIONS = 4
 
@@ -34,8 +35,8 @@ const within2min = { timeout: 120_000, interval: 250 }
 const basesOf = (store: RoleProcess) => store.metric('trunkscope_store_base_partitions')
 const shares = () => Promise.all(cluster.stores.map(basesOf))
 
-async function load(row: string, spanS: number, framesPerSecond: number): Promise<Load> {
-  const calls = knownCalls(`${seed} ${row}`, spanS, 4)
+async function load(row: string, spanS: number, framesPerSecond: number, callsPerSecond = 4): Promise<Load> {
+  const calls = knownCalls(`${seed} ${row}`, spanS, callsPerSecond)
   sent.push(calls)
   return Load.start(cluster, calls.frames, framesPerSecond)
 }
@@ -76,6 +77,32 @@ describe(`the broker for a minute (seed ${seed})`, () => {
       )
     })
   }
+})
+
+describe(`the broker for long (seed ${seed})`, () => {
+  test(`killed for ${LONG_OUTAGE_MS / 60_000} minutes: capture takes every frame and stays small; exact`, async () => {
+    const framesPerSecond = 500
+    // A longer span would leave long calls without their end.
+    const flowing = await load('broker away for long', 3_000, framesPerSecond, 12.5)
+    const before = await acceptedFrames(cluster)
+    await cluster.broker.kill()
+    let rssBytesMax = 0
+    const endMs = performance.now() + LONG_OUTAGE_MS
+    while (performance.now() < endMs) {
+      await pause(5_000)
+      rssBytesMax = Math.max(rssBytesMax, cluster.capture.rssBytes)
+      expect(rssBytesMax).toBeLessThan(RSS_BYTES_MAX)
+    }
+    const taken = (await acceptedFrames(cluster)) - before
+    expect(taken).toBeGreaterThan((0.9 * framesPerSecond * LONG_OUTAGE_MS) / 1_000)
+    await cluster.broker.restart()
+    const upMs = performance.now()
+    await exactAfter(flowing)
+    say(
+      `broker killed ${LONG_OUTAGE_MS / 60_000} minutes: ${taken} frames taken meanwhile, capture at most ` +
+        `${Math.round(rssBytesMax / 1_048_576)} MiB RSS, all exact ${Math.round((performance.now() - upMs) / 1_000)} s after it was back`,
+    )
+  })
 })
 
 describe(`stores (seed ${seed})`, () => {

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, describe, expect, vi } from 'vitest'
 import { DEMO_CONFIG } from '../../bin/demo/network.js'
-import { Cluster, type RoleProcess } from '../support/cluster.js'
+import { Cluster, type RoleProcess, SHORT_TIMINGS } from '../support/cluster.js'
 import { kafkaUnmet } from '../support/kafka-broker.js'
 import { acceptedFrames, type KnownCalls, knownCalls, Load, wrongOf } from '../support/known-calls.js'
 import { needsAll } from '../support/outside-programs.js'
@@ -18,16 +18,6 @@ const test = needsAll(unmet)
 const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000)
 const FRAMES_PER_SECOND = 200
 const BASE_PARTITIONS = 4
-/** A session of 30 s is right for a network and long for a test. */
-const TIMINGS = {
-  sessionTimeoutMs: 6_000,
-  rebalanceTimeoutMs: 10_000,
-  heartbeatIntervalMs: 500,
-  requestTimeoutMs: 5_000,
-  metadataMaxAgeMs: 2_000,
-  restartPauseMs: 500,
-}
-
 let cluster: Cluster
 const sent: KnownCalls[] = []
 
@@ -38,7 +28,7 @@ beforeAll(async () => {
     network: { sites, carriers, customers },
     basePartitions: BASE_PARTITIONS,
     clickhouse: { request_timeout_ms: 4_000 },
-    timings: TIMINGS,
+    timings: SHORT_TIMINGS,
   })
   await vi.waitFor(async () => expect(await shares()).toEqual([2, 2]), within30s)
 }, 120_000)
@@ -170,6 +160,20 @@ describe(`the broker (seed ${seed})`, () => {
     await cluster.front.faults.up()
     await cluster.broker.restart()
     await exactAfter(flowing)
+    expect(cluster.capture.output).toMatch(/Kafka lost .*what the spool still holds is sent again/is)
+  }, 120_000)
+
+  test('loses its data while capture is dead, too: the next capture knows what was acknowledged, and sends it again; exact', async () => {
+    await cluster.front.faults.down()
+    const flowing = await load('broker and capture', 60)
+    await flowing.finish()
+    await expect.poll(() => cluster.capture.metric('trunkscope_spool_lag_bytes'), within30s).toBe(0)
+    await cluster.capture.kill()
+    await cluster.broker.wipe()
+    await cluster.front.faults.up()
+    await cluster.broker.restart()
+    await cluster.capture.start()
+    await expect.poll(() => wrongOf(cluster, sent), { timeout: 90_000, interval: 300 }).toEqual([])
     expect(cluster.capture.output).toMatch(/Kafka lost .*what the spool still holds is sent again/is)
   }, 120_000)
 })

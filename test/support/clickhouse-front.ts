@@ -26,6 +26,8 @@ export interface FrontOptions {
   connections?: number
   /** PEM; null: plain HTTP. */
   tls?: { cert: string; key: string } | null
+  /** What runs it, with its arguments; it must leave the front the direct child. */
+  under?: string[]
 }
 
 export type RefusedWith =
@@ -86,6 +88,7 @@ export class ClickHouseFront {
       users: options.users ?? DEFAULT_USERS,
       connections: options.connections ?? 4,
       tls: options.tls ?? null,
+      under: options.under ?? [],
     }
   }
 
@@ -155,8 +158,11 @@ export class ClickHouseFront {
   }
 
   async #fork(): Promise<void> {
+    const loader = IS_BUILT ? [] : TYPESCRIPT_LOADER
+    const [program, ...args] = [...this.#options.under, process.execPath, ...loader]
     const child = fork(PROCESS, [JSON.stringify(this.#options)], {
-      execArgv: IS_BUILT ? [] : TYPESCRIPT_LOADER,
+      execPath: program!,
+      execArgv: args,
       // A thread of libuv's pool is held by every statement that runs.
       env: { ...process.env, UV_THREADPOOL_SIZE: String(this.#options.connections + 6) },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

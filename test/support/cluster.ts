@@ -11,7 +11,8 @@ import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import type { KafkaTimings } from '../../collector/bus/kafka-connection.js'
 import { ClickHouseFront } from './clickhouse-front.js'
 import { TRUNKSCOPE } from './collector-process.js'
-import { KafkaBroker } from './kafka-broker.js'
+import { KafkaBroker, type KafkaBrokerOptions } from './kafka-broker.js'
+import { TcpProxy } from './tcp-proxy.js'
 
 export interface ClusterOptions {
   /** Sites, carriers, customers, thresholds. */
@@ -26,14 +27,22 @@ export interface ClusterOptions {
   timings?: Partial<KafkaTimings>
   /** The data of `capture` lie on a tmpfs of so many bytes; needs root. */
   captureDiskBytes?: number
+  /** Nodes of Kafka. */
+  brokers?: number
+  /** One broker, with these. */
+  broker?: KafkaBrokerOptions
+  /** Wires that lose answers stand before the broker and before ClickHouse. */
+  isOverWires?: boolean
 }
 
 /** What a role is started with beside its arguments. */
-interface Surroundings {
+export interface Surroundings {
   nodeArgs?: readonly string[]
   env?: Record<string, string>
   /** Runs before it, as root, in a mount namespace of the process's own. */
   mount?: string
+  /** What runs it, with its arguments (strace -D …); it must leave the role the direct child. */
+  under?: readonly string[]
 }
 
 const started = new Set<ChildProcess>()
@@ -53,8 +62,8 @@ export class RoleProcess {
   ) {}
 
   async start(): Promise<void> {
-    const { nodeArgs = [], env, mount } = this.surroundings
-    const command = [process.execPath, ...nodeArgs, TRUNKSCOPE, this.role, ...this.args]
+    const { nodeArgs = [], env, mount, under = [] } = this.surroundings
+    const command = [...under, process.execPath, ...nodeArgs, TRUNKSCOPE, this.role, ...this.args]
     // `exec "$0" "$@"`: the process that is killed is the role itself, no shell before it.
     if (mount !== undefined) command.unshift('unshare', '--mount', 'sh', '-c', `${mount} && exec "$0" "$@"`)
     const [program, ...args] = command
@@ -93,9 +102,12 @@ export class RoleProcess {
     return new RegExp(`${label} +(?:http://)?([^/\\s]+)`).exec(this.output)?.[1] ?? ''
   }
 
+  get http(): string {
+    return this.address(this.role === 'api' || this.role === 'start' ? 'page' : 'health')
+  }
+
   async metric(name: string): Promise<number> {
-    const http = this.address(this.role === 'api' ? 'page' : 'health')
-    const text = await (await fetch(`http://${http}/metrics`)).text()
+    const text = await (await fetch(`http://${this.http}/metrics`)).text()
     return text
       .split('\n')
       .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
@@ -104,8 +116,7 @@ export class RoleProcess {
 
   /** '' when /readyz says ready; what it says otherwise. */
   async problem(): Promise<string> {
-    const http = this.address(this.role === 'api' ? 'page' : 'health')
-    const response = await fetch(`http://${http}/readyz`)
+    const response = await fetch(`http://${this.http}/readyz`)
     return response.ok ? '' : await response.text()
   }
 
@@ -125,6 +136,19 @@ export class RoleProcess {
     return (await exited)[0] as number | null
   }
 
+  /** SIGHUP; resolves when it has said that it read its configuration again. */
+  async reload(): Promise<void> {
+    const said = () => this.output.split('was read again').length
+    const before = said()
+    const again = new Promise<void>((resolve) => {
+      const look = () => said() > before && resolve()
+      this.#child?.stdout?.on('data', look)
+      this.#child?.stderr?.on('data', look)
+    })
+    this.#child?.kill('SIGHUP')
+    await again
+  }
+
   /** It hangs: holds its connections and its memory, and does nothing. */
   pause(): void {
     this.#child?.kill('SIGSTOP')
@@ -139,8 +163,10 @@ export class Cluster {
   private constructor(
     readonly folder: string,
     readonly config: string,
-    readonly broker: KafkaBroker,
+    readonly brokers: KafkaBroker[],
     readonly front: ClickHouseFront,
+    /** Where the cluster is over wires: before the broker, and before ClickHouse. */
+    readonly wires: Wires | undefined,
     readonly capture: RoleProcess,
     readonly stores: RoleProcess[],
     readonly api: RoleProcess,
@@ -149,18 +175,21 @@ export class Cluster {
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     const folder = mkdtempSync(join(tmpdir(), 'trunkscope-cluster-'))
-    const [broker, front] = await Promise.all([KafkaBroker.start(), ClickHouseFront.start()])
+    const wires = options.isOverWires === true ? await startWires() : undefined
+    const [brokers, front] = await Promise.all([startBrokers(options, wires), ClickHouseFront.start()])
+    if (wires !== undefined) wires.clickhouse.serverPort = Number(new URL(front.url).port)
+    const url = wires === undefined ? front.url : `http://127.0.0.1:${wires.clickhouse.port}`
     const config = join(folder, 'trunkscope.json')
     writeFileSync(
       config,
       JSON.stringify({
         ...options.network,
         kafka: {
-          brokers: [broker.bootstrap],
+          brokers: brokers.map((broker) => broker.bootstrap),
           base_partitions: options.basePartitions ?? 4,
           ...options.kafka,
         },
-        clickhouse: { url: front.url, request_timeout_ms: 10_000, ...options.clickhouse },
+        clickhouse: { url, request_timeout_ms: 10_000, ...options.clickhouse },
         ...(options.spool === undefined ? {} : { spool: options.spool }),
       }),
     )
@@ -171,8 +200,9 @@ export class Cluster {
     const cluster = new Cluster(
       folder,
       config,
-      broker,
+      brokers,
       front,
+      wires,
       new RoleProcess('capture', [...common, ...hep, '--data', captureData], {
         ...around,
         ...tmpfs(captureData, options.captureDiskBytes),
@@ -192,6 +222,10 @@ export class Cluster {
     if (code !== 0) throw new Error(`trunkscope init ended with code ${code}:\n${output}`)
     await Promise.all(cluster.roles.map((role) => role.start()))
     return cluster
+  }
+
+  get broker(): KafkaBroker {
+    return this.brokers[0]!
   }
 
   get roles(): RoleProcess[] {
@@ -241,9 +275,38 @@ export class Cluster {
     for (const role of this.roles) await role.kill()
     await this.client.close()
     await this.front.stop().catch(() => this.front.kill())
-    await this.broker.kill()
+    for (const broker of this.brokers) await broker.kill()
+    await this.wires?.kafka.stop()
+    await this.wires?.clickhouse.stop()
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+interface Wires {
+  kafka: TcpProxy
+  clickhouse: TcpProxy
+}
+
+async function startWires(): Promise<Wires> {
+  return { kafka: await TcpProxy.start(), clickhouse: await TcpProxy.start() }
+}
+
+async function startBrokers(options: ClusterOptions, wires: Wires | undefined): Promise<KafkaBroker[]> {
+  if (options.brokers !== undefined) return KafkaBroker.startSeveral(options.brokers)
+  const told = wires === undefined ? {} : { advertisedPort: wires.kafka.port }
+  const broker = await KafkaBroker.start({ ...options.broker, ...told })
+  if (wires !== undefined) wires.kafka.serverPort = broker.port
+  return [broker]
+}
+
+/** A session of 30 s is right for a network and long for a test. */
+export const SHORT_TIMINGS = {
+  sessionTimeoutMs: 6_000,
+  rebalanceTimeoutMs: 10_000,
+  heartbeatIntervalMs: 500,
+  requestTimeoutMs: 5_000,
+  metadataMaxAgeMs: 2_000,
+  restartPauseMs: 500,
 }
 
 const TIMINGS = new URL('kafka-timings.mjs', import.meta.url)

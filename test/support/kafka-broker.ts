@@ -1,6 +1,6 @@
 /**
- * A real Kafka broker for tests: KRaft, one node, on free loopback ports, from the jars of Maven Central. To be killed,
- * hung, restarted and wiped.
+ * A real Kafka broker for tests: KRaft, one node or several, on free loopback ports, from the jars of Maven Central. To be
+ * killed, hung, restarted and wiped.
  *
  *   const unmet = await kafkaUnmet()          // fetches the jars once into ~/.cache/trunkscope-test
  *   const test = needsAll(unmet)              // "not run: needs java", or a failure where everything is required
@@ -68,6 +68,21 @@ export interface KafkaBrokerOptions {
   folder?: string
   /** Lines for server.properties, over those of the test. */
   properties?: Record<string, string>
+  /** What clients are told, where something stands between them and the broker. */
+  advertisedPort?: number
+  /** Clients must say who they are, by SCRAM-SHA-256. */
+  scram?: { username: string; password: string }
+}
+
+/** A node among others; all know all controllers. */
+interface Node {
+  id: number
+  port: number
+  controllerPort: number
+  /** `id@host:port` of every node. */
+  voters: string
+  clusterId: string
+  heapMaxMiB: number
 }
 
 /** A test that fails leaves its broker behind: the end of the test process ends it. */
@@ -79,27 +94,55 @@ process.on('exit', () => {
 export class KafkaBroker {
   readonly #folder: string
   readonly #ownsFolder: boolean
-  readonly #properties: Record<string, string>
-  readonly #port: number
-  readonly #controllerPort: number
+  readonly #options: KafkaBrokerOptions
+  readonly #node: Node
   #child: ChildProcess | undefined
 
-  private constructor(folder: string, port: number, controllerPort: number, options: KafkaBrokerOptions) {
+  private constructor(folder: string, node: Node, options: KafkaBrokerOptions) {
     this.#folder = folder
     this.#ownsFolder = options.folder === undefined
-    this.#port = port
-    this.#controllerPort = controllerPort
-    this.#properties = options.properties ?? {}
+    this.#node = node
+    this.#options = options
   }
 
   static async start(options: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
+    const port = options.port ?? (await freePort())
+    const controllerPort = await freePort()
+    const voters = `1@127.0.0.1:${controllerPort}`
+    const node = { id: 1, port, controllerPort, voters, clusterId: newClusterId(), heapMaxMiB: 384 }
+    const broker = await KafkaBroker.#prepared(node, options)
+    await broker.#launch()
+    return broker
+  }
+
+  /** Nodes of one cluster, each broker and controller; topics of the brokers themselves are on all of them. */
+  static async startSeveral(count: number): Promise<KafkaBroker[]> {
+    const ports = await Promise.all(Array.from({ length: 2 * count }, freePort))
+    const controllers = ports.slice(count)
+    const voters = controllers.map((port, at) => `${at + 1}@127.0.0.1:${port}`).join(',')
+    const clusterId = newClusterId()
+    const properties = {
+      'offsets.topic.replication.factor': String(count),
+      'controlled.shutdown.enable': 'false',
+    }
+    const brokers = await Promise.all(
+      controllers.map((controllerPort, at) =>
+        KafkaBroker.#prepared(
+          { id: at + 1, port: ports[at]!, controllerPort, voters, clusterId, heapMaxMiB: 256 },
+          { properties },
+        ),
+      ),
+    )
+    await Promise.all(brokers.map((broker) => broker.#launch()))
+    return brokers
+  }
+
+  static async #prepared(node: Node, options: KafkaBrokerOptions): Promise<KafkaBroker> {
     const unmet = await kafkaUnmet()
     if (unmet.length > 0) throw new Error(`no broker without ${unmet.join(' and ')}`)
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'trunkscope-kafka-')))
-    const port = options.port ?? (await freePort())
-    const broker = new KafkaBroker(folder, port, await freePort(), options)
+    const broker = new KafkaBroker(folder, node, options)
     if (!existsSync(join(folder, 'data', 'meta.properties'))) await broker.#format()
-    await broker.#launch()
     return broker
   }
 
@@ -107,8 +150,14 @@ export class KafkaBroker {
     return this.#child?.pid ?? 0
   }
 
+  /** Where it listens. */
+  get port(): number {
+    return this.#node.port
+  }
+
+  /** Where clients find it. */
   get bootstrap(): string {
-    return `127.0.0.1:${this.#port}`
+    return `127.0.0.1:${this.#options.advertisedPort ?? this.#node.port}`
   }
 
   /** Ends it in good order and removes its data, if they lie in a folder of the broker's own. */
@@ -158,15 +207,17 @@ export class KafkaBroker {
   async #format(): Promise<void> {
     await mkdir(this.#folder, { recursive: true })
     await writeFile(this.#propertiesFile, this.#serverProperties())
-    // A cluster id is 16 bytes in base64url; one that begins with '-' would be taken for an option.
-    const clusterId = `T${randomBytes(16).toString('base64url').slice(1)}`
+    const { scram } = this.#options
     const child = this.#java([
       'kafka.tools.StorageTool',
       'format',
       '-t',
-      clusterId,
+      this.#node.clusterId,
       '-c',
       this.#propertiesFile,
+      ...(scram === undefined
+        ? []
+        : ['--add-scram', `SCRAM-SHA-256=[name=${scram.username},password=${scram.password}]`]),
     ])
     const output = outputOf(child)
     const [code] = (await once(child, 'close')) as [number | null]
@@ -203,7 +254,7 @@ export class KafkaBroker {
       programPath('java') ?? 'java',
       [
         '-Xms128m',
-        '-Xmx384m',
+        `-Xmx${this.#node.heapMaxMiB}m`,
         '-XX:+UseSerialGC',
         '-XX:TieredStopAtLevel=1', // A test's broker lives for seconds: starting fast is worth more than running fast.
         '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
@@ -224,14 +275,18 @@ export class KafkaBroker {
   }
 
   #serverProperties(): string {
+    const { id, port, controllerPort, voters } = this.#node
+    const { advertisedPort, scram } = this.#options
+    const clients = scram === undefined ? 'PLAINTEXT' : 'SASL_PLAINTEXT'
     const properties: Record<string, string> = {
       'process.roles': 'broker,controller',
-      'node.id': '1',
-      'controller.quorum.voters': `1@127.0.0.1:${this.#controllerPort}`,
-      listeners: `PLAINTEXT://127.0.0.1:${this.#port},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${this.#port}`,
+      'node.id': String(id),
+      'controller.quorum.voters': voters,
+      listeners: `${clients}://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+      'advertised.listeners': `${clients}://127.0.0.1:${advertisedPort ?? port}`,
+      'inter.broker.listener.name': clients,
       'controller.listener.names': 'CONTROLLER',
-      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'listener.security.protocol.map': `${clients}:${clients},CONTROLLER:PLAINTEXT`,
       'log.dirs': join(this.#folder, 'data'),
       'auto.create.topics.enable': 'false',
       'offsets.topic.num.partitions': '1',
@@ -243,13 +298,26 @@ export class KafkaBroker {
       // A broker that was killed may come back when its old session is over.
       'broker.session.timeout.ms': '1000',
       'broker.heartbeat.interval.ms': '200',
-      ...this.#properties,
+      ...(scram === undefined ? {} : scramProperties(scram)),
+      ...this.#options.properties,
     }
     return Object.entries(properties)
       .map(([name, value]) => `${name}=${value}\n`)
       .join('')
   }
 }
+
+function scramProperties({ username, password }: NonNullable<KafkaBrokerOptions['scram']>) {
+  const login = `username="${username}" password="${password}"`
+  return {
+    'sasl.enabled.mechanisms': 'SCRAM-SHA-256',
+    'sasl.mechanism.inter.broker.protocol': 'SCRAM-SHA-256',
+    'listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config': `org.apache.kafka.common.security.scram.ScramLoginModule required ${login};`,
+  }
+}
+
+/** 16 bytes in base64url; one that begins with '-' would be taken for an option. */
+const newClusterId = () => `T${randomBytes(16).toString('base64url').slice(1)}`
 
 function outputOf(child: ChildProcess): () => string {
   let text = ''

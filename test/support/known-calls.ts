@@ -27,6 +27,9 @@ export function knownCalls(seed: number | string, spanS: number, callsPerSecond:
   return { frames, expected }
 }
 
+type Rows = Pick<Cluster, 'rows' | 'client'>
+type Answers = Pick<Cluster, 'json'>
+
 const TICK_MS = 50
 
 /** Frames on their way into the capture role, at a rate, until they shall all be there. */
@@ -92,17 +95,22 @@ export function acceptedFrames(cluster: Cluster): Promise<number> {
 
 /** What is not as it must be, a sentence each; none: the cluster holds exactly these calls. */
 export async function wrongOf(cluster: Cluster, calls: readonly KnownCalls[]): Promise<string[]> {
+  const wrong = await wrongRows(cluster, calls)
+  return wrong.length > 0 ? wrong : wrongAnswers(cluster, calls)
+}
+
+/** The same of what is stored, whoever stored it. */
+export async function wrongRows(store: Rows, calls: readonly KnownCalls[]): Promise<string[]> {
   const frames = calls.reduce((sum, { frames }) => sum + frames.length, 0)
-  const [stored] = await cluster.rows<{ n: string; ids: string }>(
+  const [stored] = await store.rows<{ n: string; ids: string }>(
     'SELECT count() AS n, uniqExact(row_id) AS ids FROM sip_messages FINAL',
   )
   if (Number(stored?.n) !== frames || Number(stored?.ids) !== frames)
     return [`${frames} frames were sent, ${stored?.n} rows with ${stored?.ids} identities are stored`]
   const expected = calls.flatMap(({ expected }) => expected)
   return [
-    ...(await wrongAttempts(cluster, expected)),
-    ...differences(await sumsOfAttempts(cluster.client), await sumsOfRollups(cluster.client)).slice(0, 5),
-    ...(await wrongAnswers(cluster, expected)),
+    ...(await wrongAttempts(store, expected)),
+    ...differences(await sumsOfAttempts(store.client), await sumsOfRollups(store.client)).slice(0, 5),
   ]
 }
 
@@ -122,8 +130,8 @@ const COMPARED = {
 }
 
 /** Each attempt against what its caller knows of it. The customers' side of a call has no answer sheet: it must be closed. */
-async function wrongAttempts(cluster: Cluster, expected: readonly ExpectedAttempt[]): Promise<string[]> {
-  const rows = await cluster.rows<Record<string, string | number | null>>(
+async function wrongAttempts(store: Rows, expected: readonly ExpectedAttempt[]): Promise<string[]> {
+  const rows = await store.rows<Record<string, string | number | null>>(
     `SELECT concat(call_id, ' ', from_tag) AS name, lower(hex(attempt_id)) AS id, state, party, carrier, site, direction,
        final_code, disposition, cancel_class, attestation, tries, invite_retransmissions,
        toInt64(round(pdd_ms * 1000)) AS pdd_us, toInt64(round(duration_ms * 1000)) AS duration_us
@@ -152,13 +160,15 @@ async function wrongAttempts(cluster: Cluster, expected: readonly ExpectedAttemp
   return wrong.slice(0, 10)
 }
 
-async function wrongAnswers(cluster: Cluster, expected: readonly ExpectedAttempt[]): Promise<string[]> {
+/** And of what an api answers. */
+export async function wrongAnswers(api: Answers, calls: readonly KnownCalls[]): Promise<string[]> {
+  const expected = calls.flatMap((one) => one.expected)
   const minutes = expected.map((one) => Math.floor(one.invitedAtUs / 60_000_000) * 60)
   const ends = expected.map((one) => Math.floor(Math.max(one.closedAtUs, one.byeAtUs) / 60_000_000) * 60)
   const span = `from=${Math.min(...minutes)}&to=${Math.max(...ends) + 60}`
   const wrong: string[] = []
   for (const more of ['', '&exact=true']) {
-    const answer = await cluster.json<KpiAnswer>(`/v1/kpis?${span}&group_by=carrier${more}`)
+    const answer = await api.json<KpiAnswer>(`/v1/kpis?${span}&group_by=carrier${more}`)
     for (const carrier of new Set(expected.map((one) => one.carrier))) {
       const own = expected.filter((one) => one.carrier === carrier)
       const group = answer.groups.find(({ by }) => by.carrier === carrier)

@@ -1,3 +1,4 @@
+// tidy: long because one broker, which takes seconds to start, serves all of it
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
 import type { BusBatch } from '../../../collector/bus/bus.js'
@@ -387,6 +388,26 @@ describe('kafka bus', () => {
     await publishAgain(bus, framesOf('call', 50))
     await publishAgain(bus, framesOf('call', 50))
     expect(lost).toEqual([expect.stringContaining('lost acknowledged records')])
+  })
+
+  test('a log that was lost while nobody published is noticed by what the process before was told; another topic says nothing', async () => {
+    const topic = newTopic()
+    const first = await openBus(topic)
+    await publishAgain(first, framesOf('call', 50))
+    const { acknowledged } = first
+    expect(Object.keys(acknowledged.offsets).length).toBeGreaterThan(0)
+    const lost: string[] = []
+    const onLogLost = (sentence: string) => lost.push(sentence)
+    const goesOn = await openBus(topic, { onLogLost, acknowledgedBefore: acknowledged })
+    await publishAgain(goesOn, framesOf('call', 50))
+    const elsewhere = await openBus(newTopic(), { onLogLost, acknowledgedBefore: acknowledged })
+    await publishAgain(elsewhere, framesOf('call', 50))
+    expect(lost).toEqual([])
+
+    const offsets = Object.fromEntries(Object.keys(acknowledged.offsets).map((name) => [name, 1_000]))
+    const next = await openBus(topic, { onLogLost, acknowledgedBefore: { topic, offsets } })
+    await publishAgain(next, framesOf('call', 50))
+    expect(lost).toEqual([expect.stringContaining('after 1000 was acknowledged')])
   })
 
   test('a record that is no container is counted and passed by', async () => {

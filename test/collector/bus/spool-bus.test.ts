@@ -293,6 +293,18 @@ describe('spool bus', () => {
       await bus.close()
     }))
 
+  test('what the broker had acknowledged at the last commit is told to the next process', () =>
+    withFolder(async (folder) => {
+      const acknowledged = { topic: 't', offsets: { 2: 40 } }
+      const bus = await SpoolBus.open({ folder, acknowledged: () => acknowledged })
+      expect(bus.acknowledgedBefore).toBeUndefined()
+      await bus.commit(0, 10)
+      await bus.close()
+      const next = await SpoolBus.open({ folder })
+      expect(next.acknowledgedBefore).toEqual(acknowledged)
+      await next.close()
+    }))
+
   test('a cursor that cannot be written does not keep segments from being deleted, and is told once', () =>
     withFolder(async (folder) => {
       const notices: string[] = []

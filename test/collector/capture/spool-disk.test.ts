@@ -32,6 +32,25 @@ describe('spool folder', () => {
       }
     }))
 
+  test('the cursor keeps what the broker had acknowledged; what makes no sense of it is left out', () =>
+    withFolder(async (folder) => {
+      await mkdir(folder, { recursive: true })
+      const acknowledged = { topic: 'trunkscope.hep', offsets: { 0: 17, 11: 3 } }
+      await writeCursor(folder, { position: 12, bootId: 'one', acknowledged })
+      expect(await readCursor(folder)).toEqual({ position: 12, bootId: 'one', acknowledged })
+      for (const nonsense of [
+        '7',
+        'null',
+        '{}',
+        '{"topic":"t","offsets":{"0":"x"}}',
+        '{"offsets":{"0":1}}',
+      ]) {
+        const text = `{"position":12,"boot_id":"one","acknowledged":${nonsense}}`
+        await writeFile(join(folder, 'cursor.json'), text)
+        expect(await readCursor(folder)).toEqual({ position: 12, bootId: 'one' })
+      }
+    }))
+
   test('segments are listed by position, other files are left out', () =>
     withFolder(async (folder) => {
       await makeSpoolFolder(folder)

@@ -343,6 +343,34 @@ describe('spool on a failing disk', () => {
     })
   })
 
+  test('a disk with room for a few batches takes these, although more wait', async () => {
+    const faults: Faults = {}
+    await withFolder(async (folder) => {
+      const batchBytes = 131_072
+      const writer = await openWriter(folder, { disk: faultyDisk(faults), batchBytes, retryMs: 1 })
+      let room = 3.5 * batchBytes
+      faults.writev = (buffers) => {
+        const wanted = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+        if (wanted > room) throw errno('ENOSPC')
+        room -= wanted
+        return undefined
+      }
+      const accepted = () => writer.acceptedFrames.reduce((sum, frames) => sum + frames)
+      const taken = 24
+      // Four a batch; all are taken before the first is written.
+      for (let number = 0; number < taken; number++) append(writer, frame(number, 30_000))
+      await until(() => accepted() >= 12 && writer.state === 'full')
+      expect(accepted()).toBe(12)
+      expect(writer.framesInFlight).toBe(taken - 12)
+      room = Number.POSITIVE_INFINITY
+      expect(await writer.flush()).toBe(true)
+      expect(accepted()).toBe(taken)
+      await writer.close()
+      const read = await readUpTo(folder, writer.endPosition)
+      expect(read.frames.length).toBe(taken)
+    })
+  })
+
   test('a real full disk (tmpfs): refuses, keeps on, stores again when there is space', async (context) => {
     await withFolder(async (folder) => {
       await mkdir(folder, { recursive: true })

@@ -30,6 +30,19 @@ describe('users of a server', () => {
     }
   })
 
+  test('alerts have a user where there is a password for it: it writes alerts and reads no message', () => {
+    expect(statements.join('\n')).not.toContain('trunkscope_alerts')
+    const withAlerts = serverUserStatements('calls', { ...PASSWORDS, alerts: 'five' })
+    const text = withAlerts.join('\n')
+    expect(text).toContain(createHash('sha256').update('five').digest('hex'))
+    expect(text).not.toMatch(/[{}]/)
+    const grants = withAlerts.filter((statement) => /^GRANT.*trunkscope_alerts$/.test(statement))
+    expect(
+      grants.filter((grant) => grant.includes('INSERT')).map((grant) => /ON calls\.(\S+)/.exec(grant)![1]),
+    ).toEqual(['alert_states', 'alert_transitions', 'alert_deliveries'])
+    expect(grants.join('\n')).not.toMatch(/sip_messages|calls\.\*/)
+  })
+
   test('Grafana reads sums, never an attempt or a message', () => {
     const tables = about('trunkscope_grafana', /^GRANT/).map((grant) => /ON calls\.(\S+)/.exec(grant)![1])
     expect(tables).toEqual(['kpi_minute', 'kpi_hour', 'kpi_day', 'rollup_freshness', 'agents_minute'])
