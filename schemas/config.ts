@@ -45,6 +45,13 @@ const peer = z.union([
   }),
 ])
 
+/** Messages and logs show addresses: a password in one would get out. */
+function holdsCredentials(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { username, password } = new URL(url)
+  return username !== '' || password !== ''
+}
+
 /** Path of a file; secrets stand in files, never in the configuration itself. */
 const file = z.string().min(1)
 
@@ -62,7 +69,22 @@ export const configSchema = z.strictObject({
     )
     .default([]),
   carriers: z
-    .array(z.strictObject({ id, name: z.string().optional(), peers: z.array(peer).min(1) }))
+    .array(
+      z.strictObject({
+        id,
+        name: z.string().optional(),
+        peers: z.array(peer).min(1),
+        /** Whom to call there when its calls fail: stands in its alerts. */
+        contacts: z
+          .strictObject({
+            escalation: z.string().min(1).max(500).optional(),
+            email: z.email().optional(),
+            phone: z.string().min(3).max(40).optional(),
+            url: z.url({ protocol: /^https?$/ }).optional(),
+          })
+          .optional(),
+      }),
+    )
     .default([]),
   customers: z
     .array(z.strictObject({ id, name: z.string().optional(), peers: z.array(peer).min(1) }))
@@ -71,10 +93,7 @@ export const configSchema = z.strictObject({
   agent_key: z.string().min(8).optional(),
   /** The same in a file of its own, so that no secret stands here. */
   agent_key_file: file.optional(),
-  /** Bearer tokens of the API; needed as soon as it listens off loopback. */
-  api_tokens: z.array(z.string().min(32)).default([]),
-  /** More of them, one a line. */
-  api_tokens_file: file.optional(),
+  /** Bearer tokens of the API, as digests; needed as soon as it listens off loopback. */
   tokens: z.array(tokenSchema).default([]),
   /** More of them: a YAML list of the same shape. */
   tokens_file: file.optional(),
@@ -157,7 +176,10 @@ export const configSchema = z.strictObject({
   /** The ClickHouse server of the cluster; needed by `store` and `api`, not by `start`. */
   clickhouse: z
     .strictObject({
-      url: z.url({ protocol: /^https?$/ }),
+      url: z.url({ protocol: /^https?$/ }).refine((url) => !holdsCredentials(url), {
+        message:
+          'holds a user or password; write them as username and password_file, and here the address alone',
+      }),
       database: z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, {
@@ -167,6 +189,8 @@ export const configSchema = z.strictObject({
       username: z.string().min(1).default('default'),
       password_file: file.optional(),
       ca_file: file.optional(),
+      /** Who evaluates alerts: a user that may write the alert tables. Left out: `trunkscope api` evaluates none. */
+      alerts: z.strictObject({ username: z.string().min(1), password_file: file.optional() }).optional(),
       request_timeout_ms: z.int().min(1_000).default(60_000),
     })
     .optional(),

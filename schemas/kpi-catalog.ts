@@ -8,12 +8,14 @@ import {
   attestationCRate,
   attestationNoneRate,
 } from './kpi/attestation.js'
+import { availability } from './kpi/availability.js'
 import { isa } from './kpi/isa.js'
 import type { Kpi, MeanKpi, QuantileKpi, RatioKpi } from './kpi/kpi.js'
 import { ner } from './kpi/ner.js'
 import { noResponseRate } from './kpi/no-response-rate.js'
 import { pddP50, pddP95, pddP99 } from './kpi/pdd.js'
 import { preRing487Rate } from './kpi/pre-ring-487-rate.js'
+import { progress } from './kpi/progress.js'
 import { rate5xx } from './kpi/rate-5xx.js'
 import { rate487 } from './kpi/rate-487.js'
 import { seer } from './kpi/seer.js'
@@ -38,6 +40,8 @@ export const KPI_CATALOG: readonly Kpi[] = [
   attestationBRate,
   attestationCRate,
   attestationNoneRate,
+  availability,
+  progress,
 ]
 
 export const RATIO_KPIS = KPI_CATALOG.filter((kpi): kpi is RatioKpi => kpi.kind === 'ratio')

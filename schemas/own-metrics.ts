@@ -164,7 +164,22 @@ export const TAP_METRICS = {
 
 export type TapMetricName = keyof typeof TAP_METRICS
 
+/** The evaluation of alerts; of a process that evaluates them. */
+export const ALERT_METRICS = {
+  alerts: metric('trunkscope_alerts', 'gauge', 'Alerts by state, held ones included.', ['state']),
+  held: metric('trunkscope_alerts_held', 'gauge', 'Alerts that wait for a tap to see again, or flap.'),
+  cut: metric('trunkscope_alerts_cut', 'gauge', 'Conditions that hold and are no alert: too many at once.'),
+  evaluatedAt: metric(
+    'trunkscope_alerts_evaluated_timestamp_seconds',
+    'gauge',
+    'When the rules were last evaluated; 0: not yet.',
+  ),
+  seconds: metric('trunkscope_alerts_evaluation_seconds', 'gauge', 'Duration of the last evaluation.'),
+  evaluations: metric('trunkscope_alerts_evaluations_total', 'counter', 'Evaluations by result.', ['result']),
+} satisfies Record<string, OwnMetric>
+
 export const OWN_METRICS: readonly OwnMetric[] = [
   ...Object.values(PROCESS_METRICS),
   ...Object.values(TAP_METRICS),
+  ...Object.values(ALERT_METRICS),
 ]

@@ -19,7 +19,9 @@ export const sloSchema = z.strictObject({
   name: z.string().optional(),
   indicator: z.enum(INDICATORS).default('availability'),
   /** 0.995: of a thousand valid attempts 995 are good. */
-  objective: z.number().gt(0).lt(1),
+  objective: z.number().refine((ratio) => ratio > 0 && ratio < 1, {
+    message: 'is no share between 0 and 1; write 0.995 for 99.5 %',
+  }),
   window_days: z.int().min(1).max(90).default(30),
   each: z.enum(SLO_EACH).default('platform'),
   /** Only these; left out: all. */
@@ -28,10 +30,15 @@ export const sloSchema = z.strictObject({
 })
 export type SloConfig = z.output<typeof sloSchema>
 
+const time = z.iso.datetime({
+  offset: true,
+  message: 'is no time; write RFC 3339 with an offset, for example 2026-11-20T02:00:00Z',
+})
+
 export const maintenanceSchema = z.strictObject({
-  from: z.iso.datetime({ offset: true }),
+  from: time,
   /** Not part of it. */
-  to: z.iso.datetime({ offset: true }),
+  to: time,
   reason: z.string().min(1),
   /** Only these; left out: all. */
   carriers: z.array(z.string()).min(1).optional(),

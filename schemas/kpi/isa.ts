@@ -9,6 +9,7 @@ export const isa: RatioKpi = {
   version: 1,
   source: 'RFC 6076 §4.8',
   floor: 1,
+  thresholds: { warn: 0.01, bad: 0.05 },
   minute: 'start',
   rule: (attempt) => ([408, 500, 503, 504].includes(attempt.finalCode) ? 'numerator' : 'denominator'),
   sql: `multiIf(final_code IN (408, 500, 503, 504), 'numerator', 'denominator')`,

@@ -28,6 +28,8 @@ interface Definition {
   source: string
   /** Fewest attempts in the denominator (or measurements) for a value; below it the number is "insufficient data". */
   floor: number
+  /** Where a panel turns yellow and red; `warn` above `bad`: less is worse. Starting points for the eye: no alert reads them. */
+  thresholds?: { warn: number; bad: number }
   /** Whose minute the attempt counts in: that of its INVITE, or that of the end of the call. */
   minute: 'start' | 'end'
 }

@@ -10,6 +10,7 @@ export const ner: RatioKpi = {
   version: 1,
   source: 'metrics.md §2, disposition table, after ITU-T E.425 §1.5',
   floor: 1,
+  thresholds: { warn: 0.95, bad: 0.9 },
   minute: 'start',
   rule: (attempt) => {
     if (attempt.nerDenominator === 0) return 'excluded'

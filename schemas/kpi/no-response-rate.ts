@@ -10,6 +10,7 @@ export const noResponseRate: RatioKpi = {
   version: 1,
   source: 'RFC 3261 §17.1.1.2 (Timer B); metrics.md §0 and §4',
   floor: 1,
+  thresholds: { warn: 0.005, bad: 0.02 },
   minute: 'start',
   rule: (attempt) => (attempt.disposition === 'TIMEOUT' ? 'numerator' : 'denominator'),
   sql: `multiIf(disposition = 'TIMEOUT', 'numerator', 'denominator')`,

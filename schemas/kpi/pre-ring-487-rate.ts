@@ -10,6 +10,7 @@ export const preRing487Rate: RatioKpi = {
   version: 1,
   source: 'metrics.md §4',
   floor: 1,
+  thresholds: { warn: 0.05, bad: 0.1 },
   minute: 'start',
   rule: (attempt) => {
     if (attempt.cancelClass === 'ELSEWHERE') return 'excluded'

@@ -33,6 +33,26 @@ CREATE USER IF NOT EXISTS trunkscope_api IDENTIFIED WITH sha256_hash BY '{api_pa
 ALTER USER trunkscope_api IDENTIFIED WITH sha256_hash BY '{api_password_sha256}' SETTINGS PROFILE 'trunkscope_api';
 GRANT SELECT ON {database}.* TO trunkscope_api;
 
+-- Who evaluates alerts (clickhouse.alerts of the configuration): reads sums, the health of the tap and the ids of sample
+-- attempts, writes alerts and their deliveries, and nothing else. No messages. Made where init finds a password for it.
+CREATE SETTINGS PROFILE IF NOT EXISTS trunkscope_alerts SETTINGS
+    async_insert = 0,
+    max_execution_time = 30 MAX 30,
+    max_memory_usage = 2000000000 MAX 2000000000,
+    max_concurrent_queries_for_user = 16,
+    allow_ddl = 0 CONST;
+CREATE USER IF NOT EXISTS trunkscope_alerts IDENTIFIED WITH sha256_hash BY '{alerts_password_sha256}';
+ALTER USER trunkscope_alerts IDENTIFIED WITH sha256_hash BY '{alerts_password_sha256}' SETTINGS PROFILE 'trunkscope_alerts';
+GRANT SELECT ON {database}.kpi_minute TO trunkscope_alerts;
+GRANT SELECT ON {database}.kpi_hour TO trunkscope_alerts;
+GRANT SELECT ON {database}.kpi_day TO trunkscope_alerts;
+GRANT SELECT ON {database}.rollup_freshness TO trunkscope_alerts;
+GRANT SELECT ON {database}.agents_minute TO trunkscope_alerts;
+GRANT SELECT ON {database}.call_attempts TO trunkscope_alerts;
+GRANT SELECT, INSERT ON {database}.alert_states TO trunkscope_alerts;
+GRANT SELECT, INSERT ON {database}.alert_transitions TO trunkscope_alerts;
+GRANT SELECT, INSERT ON {database}.alert_deliveries TO trunkscope_alerts;
+
 -- Grafana, where somebody draws from ClickHouse itself: sums and the health of the tap. No numbers of callers, no messages.
 CREATE SETTINGS PROFILE IF NOT EXISTS trunkscope_grafana SETTINGS
     max_execution_time = 30 MAX 30,
