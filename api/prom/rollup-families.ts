@@ -1,0 +1,135 @@
+/**
+ * How each metric of the catalog lies in the store: its table, its labels as SQL, and what is summed. Text is our own;
+ * values from outside are parameters.
+ */
+import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
+import type { Kpi } from '../../schemas/kpi/kpi.js'
+import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
+import { AGENT_COUNTS, DELAY_EDGES, SERVED_KPIS } from '../../schemas/prom-metrics.js'
+
+/** What a counter's sum is divided by: sums of delays are added up as whole microseconds, which is exact. */
+const US = 1e6
+
+export interface Family {
+  /** `leg`: the KPI rollups, of which there are minutes, hours and days. `agent`: agents_minute. */
+  table: 'leg' | 'agent'
+  /** Columns of the table that are read. */
+  columns: readonly string[]
+  /** Summed, a Float64; of a histogram the counts by edge are. */
+  value: string
+  perUnit: number
+  key?: Key
+  isHistogram?: true
+}
+
+/** A label whose value is not a column: each row has many of them. */
+export interface Key {
+  label: string
+  /** After ARRAY JOIN: gives `key_name` and `key_value`. */
+  join: (names: readonly string[]) => string
+  /** The values the label can have, where they are known: only those asked for are read. */
+  names?: readonly string[]
+  columnsOf?: (names: readonly string[]) => string[]
+}
+
+const scalar = (column: string): Family => ({
+  table: 'leg',
+  columns: [column],
+  value: `toFloat64(${column})`,
+  perUnit: 1,
+})
+
+const map = (column: string, label: string, names?: readonly string[]): Family => ({
+  table: 'leg',
+  columns: [column],
+  value: 'toFloat64(key_value)',
+  perUnit: 1,
+  key: {
+    label,
+    join: () => `mapKeys(${column}) AS key_name, mapValues(${column}) AS key_value`,
+    ...(names === undefined ? {} : { names }),
+  },
+})
+
+/** A mean's sum is read as microseconds; `perUnitOf` makes them seconds. */
+function kpiPart(part: 'numerator' | 'denominator'): Family {
+  const columnOf = (kpi: Kpi) =>
+    kpi.kind === 'ratio' ? `${kpi.id}_${part}` : `${kpi.id}_${part === 'numerator' ? 'sum_ms' : 'count'}`
+  const amountOf = (kpi: Kpi) =>
+    isSeconds(kpi, part) ? `round(${columnOf(kpi)} * 1000)` : `toFloat64(${columnOf(kpi)})`
+  return {
+    table: 'leg',
+    columns: [],
+    value: 'key_value',
+    perUnit: 1,
+    key: {
+      label: 'kpi',
+      names: SERVED_KPIS.map(({ id }) => id),
+      columnsOf: (names) => kpisOf(names).map(columnOf),
+      join: (names) =>
+        `[${names.map((name) => `'${name}'`).join(', ')}] AS key_name, [${kpisOf(names).map(amountOf).join(', ')}] AS key_value`,
+    },
+  }
+}
+
+const isSeconds = (kpi: Kpi, part: string) => kpi.kind === 'mean' && part === 'numerator'
+
+function kpisOf(names: readonly string[]): Kpi[] {
+  return SERVED_KPIS.filter(({ id }) => names.includes(id))
+}
+
+const KPI_NUMERATOR = 'trunkscope_kpi_numerator_total'
+
+/** What a sum of this series is divided by. */
+export function perUnitOf(metric: string, family: Family, keyName: string): number {
+  if (metric !== KPI_NUMERATOR) return family.perUnit
+  return isSeconds(kpisOf([keyName])[0]!, 'numerator') ? US : 1
+}
+
+/** The label of a histogram's bucket counts; `+Inf` stands for index DELAY_EDGES.length. */
+export const LE_NAMES: readonly string[] = [...DELAY_EDGES.map(({ le }) => le), '+Inf']
+
+/** By fine bucket: the index of the first edge that is not below it. */
+export const EDGE_OF_BUCKET: readonly number[] = Array.from({ length: 513 }, (_, bucket) => {
+  const edge = DELAY_EDGES.findIndex((candidate) => bucket <= candidate.bucket)
+  return edge < 0 ? DELAY_EDGES.length : edge
+})
+
+export const COUNTER_FAMILIES: Readonly<Record<string, Family>> = {
+  trunkscope_attempts_total: scalar('attempts'),
+  trunkscope_open_attempts_total: scalar('open'),
+  trunkscope_incomplete_attempts_total: scalar('incomplete'),
+  trunkscope_responses_total: map('responses', 'code'),
+  trunkscope_dispositions_total: map('dispositions', 'disposition', DISPOSITIONS),
+  trunkscope_cancels_total: map('cancels', 'class', CANCEL_CLASSES),
+  trunkscope_attestation_total: map('attestations', 'level', ['A', 'B', 'C', 'none', 'malformed']),
+  trunkscope_post_dial_delay_seconds_bucket: {
+    table: 'leg',
+    columns: ['pdd_histogram'],
+    value: '',
+    perUnit: 1,
+    isHistogram: true,
+  },
+  trunkscope_post_dial_delay_seconds_sum: {
+    table: 'leg',
+    columns: ['pdd_sum_ms'],
+    value: 'round(pdd_sum_ms * 1000)',
+    perUnit: US,
+  },
+  trunkscope_post_dial_delay_seconds_count: scalar('pdd_count'),
+  [KPI_NUMERATOR]: kpiPart('numerator'),
+  trunkscope_kpi_denominator_total: kpiPart('denominator'),
+  ...Object.fromEntries(
+    Object.keys(AGENT_COUNTS).map((column): [string, Family] => [
+      `trunkscope_agent_${column}_total`,
+      { table: 'agent', columns: [column], value: `toFloat64(${column})`, perUnit: 1 },
+    ]),
+  ),
+}
+
+/** Rows of groups that moved elsewhere hold zeros: they keep no series alive. */
+export const HAS_TRAFFIC = `(attempts + open + incomplete${KPI_CATALOG.filter(
+  ({ minute }) => minute === 'end',
+)
+  .map(({ id, kind }) => ` + ${id}_${kind === 'ratio' ? 'denominator' : 'count'}`)
+  .join('')} > 0)`
