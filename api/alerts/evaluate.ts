@@ -1,0 +1,220 @@
+/**
+ * One evaluation: what holds at this moment, and what becomes of the alerts.
+ *
+ * Takes    the configuration, the numbers, the alerts as stored, the clock, and how far the collector has come.
+ * Returns  the alerts to store and the notices to give.
+ * Throws   what the numbers throw; then nothing is changed.
+ *
+ * The numbers are of whole minutes that the collector has surely seen to their end, so the same moment gives the same answer
+ * whenever it is evaluated.
+ */
+import type { AlertNotice } from '../../schemas/alert-hook.js'
+import type { TrunkscopeConfig } from '../../schemas/config.js'
+import type { AlertNumbers, Cell, SampleAsk, Window } from './numbers.js'
+import {
+  BURN_ALERTS,
+  BURN_TIMING,
+  burnCondition,
+  type FiringBurn,
+  firingBurns,
+  samplesOfBurn,
+  windowsOf,
+} from './rules/burn.js'
+import { type Held, heldBy } from './rules/held.js'
+import { kpiConditions, kpiTiming, kpiWindows, samplesOfKpi } from './rules/kpi.js'
+import {
+  CAPTURE_LOSS_WINDOW_S,
+  captureLoss,
+  collectorBehind,
+  TAP_TIMINGS,
+  tapConditions,
+} from './rules/tap.js'
+import { type AlertRow, alertKey, type Condition, type Step, stepAlerts, type Timing } from './state.js'
+
+/** Alerts that are alive at a time: more are a storm that nobody reads. Those that fire stay, then pages come first. */
+export const ALERTS_MAX = 500
+/** Attempts are stored in batches: a minute is judged so long after its end. */
+const SETTLED_US = 10e6
+/** Alerts that begin together and get samples. */
+const SAMPLED_MAX = 20
+
+export interface EvaluationDeps {
+  config: TrunkscopeConfig
+  numbers: AlertNumbers
+}
+
+export interface Moment {
+  nowUs: number
+  /** The highest received-at the collector vouches for; 0: nothing yet. */
+  asOfUs: number
+}
+
+export interface Evaluation {
+  changed: AlertRow[]
+  notices: AlertNotice[]
+  /** Conditions that hold. */
+  holding: number
+  /** Of them left out, above `ALERTS_MAX`. */
+  cut: number
+}
+
+export async function evaluate(
+  deps: EvaluationDeps,
+  rows: readonly AlertRow[],
+  moment: Moment,
+): Promise<Evaluation> {
+  const { config } = deps
+  const atUs = Math.floor(moment.nowUs / 1e6) * 1e6
+  const behind = collectorBehind(config, moment.asOfUs === 0 ? undefined : moment.nowUs - moment.asOfUs)
+  const found: Found =
+    behind.held === ''
+      ? await judge(deps, untilOf(moment))
+      : { conditions: behind.conditions, held: heldBy([], new Map(), behind.held), askOf: () => undefined }
+  const { kept, cut } = bounded(found.conditions, rows)
+  const step: Step = { atUs, timings: timingsOf(config), heldOf: (alert) => heldOf(alert, found.held) }
+  const known = new Map(rows.map((row) => [row.key, row]))
+  const withKnownSamples = kept.map((condition) => {
+    const samples = known.get(alertKey(condition.rule, condition.labels))
+    return samples?.state === 'firing'
+      ? withSamples(condition, samples.annotations.sample_attempts)
+      : condition
+  })
+  // Samples are read for what begins to fire, so the step is made once to see what does.
+  const beginning = stepAlerts(rows, withKnownSamples, step).notices.filter(
+    ({ status }) => status === 'firing',
+  )
+  const asks = beginning.flatMap(({ key }) => found.askOf(key) ?? []).slice(0, SAMPLED_MAX)
+  const samples = await deps.numbers.samples(asks)
+  const conditions = withKnownSamples.map((condition) => {
+    const ids = samples.get(alertKey(condition.rule, condition.labels))
+    return ids === undefined ? condition : withSamples(condition, ids.join(' '))
+  })
+  return { ...stepAlerts(rows, conditions, step), holding: found.conditions.length, cut }
+}
+
+function withSamples(condition: Condition, samples: string | undefined): Condition {
+  return { ...condition, annotations: { ...condition.annotations, sample_attempts: samples } }
+}
+
+/** End of the last minute that is whole and stored. */
+export function untilOf({ nowUs, asOfUs }: Moment): number {
+  return Math.floor((Math.min(nowUs, asOfUs) - SETTLED_US) / 60e6) * 60
+}
+
+interface Found {
+  conditions: Condition[]
+  held: Held
+  askOf: (key: string) => SampleAsk | undefined
+}
+
+async function judge({ config, numbers }: EvaluationDeps, untilS: number): Promise<Found> {
+  const { alerts } = config
+  const windows = new Windows(numbers, kpisOf(config))
+  const agents = alerts.blind_tap ? await numbers.taps() : []
+  const loss = captureLoss(config, await windows.read({ fromS: untilS - CAPTURE_LOSS_WINDOW_S, toS: untilS }))
+  const held = heldBy(agents, loss.losing, '')
+  const asks = new Map<string, SampleAsk>()
+
+  const burns = alerts.burn ? firingBurns(await numbers.slos(untilS)) : []
+  await windows.readAll(burns.flatMap(windowsOf).map((windowS) => ({ fromS: untilS - windowS, toS: untilS })))
+  const ofBurn = burns.map((firing: FiringBurn) => {
+    const cellsOf = (windowS: number) => windows.cells({ fromS: untilS - windowS, toS: untilS })
+    const condition = burnCondition(firing, { config, untilS, held, cellsOf })
+    const key = alertKey(condition.rule, condition.labels)
+    asks.set(key, samplesOfBurn(firing, untilS, key))
+    return condition
+  })
+
+  await windows.readAll(alerts.rules.flatMap((rule) => kpiWindows(rule, untilS)))
+  const ofKpis = alerts.rules.flatMap((rule) => {
+    const conditions = kpiConditions(rule, {
+      config,
+      untilS,
+      held,
+      cellsOf: (window) => windows.cells(window),
+    })
+    for (const condition of conditions) {
+      const key = alertKey(condition.rule, condition.labels)
+      const ask = samplesOfKpi(rule, condition, untilS, key)
+      if (ask !== undefined) asks.set(key, ask)
+    }
+    return conditions
+  })
+  return {
+    conditions: [...tapConditions(config, agents), ...loss.conditions, ...ofBurn, ...ofKpis],
+    held,
+    askOf: (key) => asks.get(key),
+  }
+}
+
+/** Every window once, however many rules look at it. */
+class Windows {
+  readonly #numbers: AlertNumbers
+  readonly #kpis: readonly string[]
+  readonly #read = new Map<string, Cell[]>()
+
+  constructor(numbers: AlertNumbers, kpis: readonly string[]) {
+    this.#numbers = numbers
+    this.#kpis = kpis
+  }
+
+  async read(window: Window): Promise<readonly Cell[]> {
+    const key = keyOf(window)
+    const known = this.#read.get(key)
+    if (known !== undefined) return known
+    const cells = await this.#numbers.cells(window, this.#kpis)
+    this.#read.set(key, cells)
+    return cells
+  }
+
+  async readAll(windows: readonly Window[]): Promise<void> {
+    for (const window of windows) await this.read(window)
+  }
+
+  cells(window: Window): readonly Cell[] {
+    return this.#read.get(keyOf(window)) ?? []
+  }
+}
+
+const keyOf = ({ fromS, toS }: Window) => `${fromS} ${toS}`
+
+function kpisOf({ alerts }: TrunkscopeConfig): string[] {
+  const ofBurn = alerts.burn ? ['availability', 'progress'] : []
+  return [...new Set([...ofBurn, ...alerts.rules.map(({ kpi }) => kpi)])]
+}
+
+/** Rules that are there: of the others what still fires is resolved. */
+export function timingsOf({ alerts }: Pick<TrunkscopeConfig, 'alerts'>): Map<string, Timing> {
+  const timings = new Map<string, Timing>()
+  if (alerts.burn) for (const alert of BURN_ALERTS) timings.set(alert, BURN_TIMING)
+  if (alerts.blind_tap) {
+    for (const alert of ['TapBlind', 'TapLossy', 'CollectorBehind'] as const)
+      timings.set(alert, TAP_TIMINGS[alert])
+  }
+  if (alerts.capture_loss.enabled) timings.set('CaptureLoss', TAP_TIMINGS.CaptureLoss)
+  for (const rule of alerts.rules) timings.set(rule.id, kpiTiming(rule))
+  return timings
+}
+
+/** Why an alert whose condition is gone is not over: nobody saw the end. */
+function heldOf(alert: AlertRow, held: Held): string {
+  if (alert.rule === 'CollectorBehind') return ''
+  if (held.all !== '') return held.all
+  if (alert.rule === 'TapBlind' || alert.rule === 'TapLossy') return ''
+  return alert.sites.map((site) => held.site(site)).find((reason) => reason !== '') ?? ''
+}
+
+function bounded(
+  conditions: readonly Condition[],
+  rows: readonly AlertRow[],
+): { kept: Condition[]; cut: number } {
+  const alive = new Set(rows.filter(({ state }) => state === 'firing').map(({ key }) => key))
+  const ranked = conditions
+    .map((condition) => {
+      const key = alertKey(condition.rule, condition.labels)
+      return { condition, key, rank: (alive.has(key) ? 0 : 2) + (condition.severity === 'page' ? 0 : 1) }
+    })
+    .sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1))
+  const kept = ranked.slice(0, ALERTS_MAX).map(({ condition }) => condition)
+  return { kept, cut: conditions.length - kept.length }
+}

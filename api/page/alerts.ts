@@ -1,0 +1,121 @@
+/** The pages at /alerts: what fires, what waits and why, what was resolved; and one alert with its history. */
+import { type AlertJson, readAlerts, type TransitionJson } from '../alerts/read-alerts.js'
+import type { SeenDeps } from '../deps.js'
+import { count, day, NONE } from './format.js'
+import { type Content, type Html, html } from './html.js'
+import { page } from './layout.js'
+
+const RESOLVED_SHOWN = 50
+
+export async function alertsPage(deps: SeenDeps): Promise<Html> {
+  const [live, resolved] = await Promise.all([
+    readAlerts(deps.readers, ['firing', 'pending']),
+    readAlerts(deps.readers, ['resolved'], RESOLVED_SHOWN),
+  ])
+  const firing = live.filter(({ state }) => state === 'firing')
+  const pending = live.filter(({ state }) => state === 'pending')
+  return page(deps, {
+    title: 'Alerts',
+    path: '/alerts',
+    content: [
+      html`<h1>Alerts <span class="quiet">${count(firing.length)} firing, ${count(pending.length)} pending, ${count(live.filter(({ held }) => held !== '').length)} held</span></h1>`,
+      notEvaluated(deps),
+      firing.length === 0
+        ? html`<section><h2>Firing</h2><p class="quiet">Nothing fires.</p></section>`
+        : alertSection('Firing', firing, 'since', ({ starts_at }) => starts_at),
+      pending.length === 0 ? null : alertSection('Pending', pending, 'since', ({ since }) => since),
+      resolved.length === 0
+        ? html`<section><h2>Resolved</h2><p class="quiet">No alert was resolved yet.</p></section>`
+        : alertSection('Resolved lately', resolved, 'ended', ({ ends_at }) => ends_at),
+    ],
+  })
+}
+
+/** Silence is good news only when somebody looks. */
+function notEvaluated({ config, live }: SeenDeps): Html | null {
+  if (!config.alerts.enabled) {
+    return html`<section><p class="bad">No rule is evaluated: alerts.enabled is false in the configuration.</p></section>`
+  }
+  if (config.clickhouse !== undefined && config.clickhouse.alerts === undefined) {
+    return html`<section><p class="warn">This process evaluates no rule: clickhouse.alerts names no user that may write alerts. What stands here comes from another process, or is old.</p></section>`
+  }
+  return live().ready
+    ? null
+    : html`<section><p class="bad">Nothing is evaluated now: ${live().problem === '' ? 'it starts' : live().problem}</p></section>`
+}
+
+function alertSection(
+  title: string,
+  alerts: readonly AlertJson[],
+  time: string,
+  timeOf: (alert: AlertJson) => string | null,
+): Html {
+  return html`<section><h2>${title}</h2>
+<div class="scroll"><table><caption class="hidden">${title}</caption>
+<thead><tr><th scope="col">Alert</th><th scope="col">About</th><th scope="col">What</th><th scope="col" class="num">${time}</th></tr></thead>
+<tbody>${alerts.map((alert) => {
+    const at = timeOf(alert)
+    return html`<tr><th scope="row">${badge(alert)} <a href="/alerts/${alert.key}">${alert.labels.alertname ?? alert.rule}</a></th><td>${aboutOf(alert)}</td><td>${alert.annotations.summary ?? ''}${causeOf(alert)}${heldOf(alert)}</td><td class="num">${at === null ? NONE : day(at)}</td></tr>`
+  })}</tbody></table></div></section>`
+}
+
+function badge({ severity, state, held }: AlertJson): Html {
+  const look =
+    held !== '' || state === 'resolved' ? 'plain' : severity === 'page' && state === 'firing' ? 'bad' : ''
+  return html`<span class="badge ${look}">${held !== '' ? 'held' : severity}</span>`
+}
+
+function aboutOf({ labels }: AlertJson): Content {
+  const { carrier, site, agent, slo } = labels
+  const parts = [carrier, site, agent, slo].filter((part) => part !== undefined)
+  return parts.length === 0 ? 'everything' : parts.join(' · ')
+}
+
+function causeOf({ annotations }: AlertJson): Html | null {
+  return annotations.likely_cause === undefined
+    ? null
+    : html`<div class="quiet small">${annotations.likely_cause}</div>`
+}
+
+function heldOf({ held }: AlertJson): Html | null {
+  return held === '' ? null : html`<div class="warn small">held: ${held}</div>`
+}
+
+export function alertPage(deps: SeenDeps, alert: AlertJson, transitions: readonly TransitionJson[]): Html {
+  const { annotations } = alert
+  const rows: [string, Content][] = [
+    ['State', html`${badge(alert)} ${alert.state}`],
+    ['About', aboutOf(alert)],
+    ['What', html`${annotations.summary ?? ''}${heldOf(alert)}`],
+    ['Likely cause', annotations.likely_cause ?? NONE],
+    ['Whom to call', annotations.escalation ?? NONE],
+    ['Attempts', samplesOf(annotations.sample_attempts)],
+    ['Runbook', runbookOf(annotations.runbook_url)],
+    ['Key', html`<span class="mono">${alert.key}</span>`],
+  ]
+  const name = alert.labels.alertname ?? alert.rule
+  return page(deps, {
+    title: name,
+    path: `/alerts/${alert.key}`,
+    content: [
+      html`<h1>${name} <span class="quiet"><a href="/alerts">all alerts</a></span></h1>`,
+      html`<section><div class="scroll"><table><caption class="hidden">The alert</caption><tbody>${rows.map(([what, value]) => html`<tr><th scope="row">${what}</th><td>${value}</td></tr>`)}</tbody></table></div></section>`,
+      html`<section><h2>Numbers</h2><div class="scroll"><table><caption class="hidden">Numbers</caption><tbody>${Object.entries(alert.details).map(([what, value]) => html`<tr><th scope="row"><span class="mono">${what}</span></th><td class="num">${value === null ? NONE : String(value)}</td></tr>`)}</tbody></table></div></section>`,
+      transitions.length === 0
+        ? html`<section><h2>History</h2><p class="quiet">Nobody was told of it yet.</p></section>`
+        : html`<section><h2>History</h2><div class="scroll"><table><caption class="hidden">What was told</caption>
+<thead><tr><th scope="col" class="num">No</th><th scope="col">When</th><th scope="col">Told</th><th scope="col">What</th></tr></thead>
+<tbody>${transitions.map(({ transition, at, status, annotations: told }) => html`<tr><td class="num">${transition}</td><td class="nowrap">${at === null ? NONE : day(at)}</td><td>${status}</td><td>${told.summary ?? ''}</td></tr>`)}</tbody></table></div></section>`,
+    ],
+  })
+}
+
+function samplesOf(ids: string | undefined): Content {
+  if (ids === undefined || ids === '') return NONE
+  return ids.split(' ').map((id) => html`<a class="mono" href="/attempts/${id}">${id.slice(0, 12)}</a> `)
+}
+
+function runbookOf(url: string | undefined): Content {
+  if (url === undefined) return NONE
+  return /^https?:\/\//.test(url) ? html`<a href="${url}">${url}</a>` : html`<span class="mono">${url}</span>`
+}
