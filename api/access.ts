@@ -1,5 +1,6 @@
 /**
- * Who may ask: a bearer token on every route but /healthz, as soon as tokens are given (faults.md §4, 2).
+ * Who may ask: a bearer token on every route but /healthz, as soon as tokens are given (faults.md §4, 2). A route says which
+ * role it needs at least; who holds a token of some carriers gets no route that is about all of them together.
  *
  * Tokens are compared as SHA-256 digests in constant time, all of them each time. A browser may send one as the password
  * of HTTP Basic, with any user. An address that guessed wrong too often is refused before its next guess is looked at;
@@ -8,79 +9,120 @@
  * Without tokens the api is on loopback: then a Host that is a name other than localhost is refused, so that a page of the
  * web cannot read it through a name that it lets point to 127.0.0.1.
  *
- * Throws   TRUNKSCOPE_API_EMPTY_TOKEN at start: an empty secret is no secret.
+ * Returns  the principal. What it may see is the readers' affair (readers.ts).
+ * Throws   TRUNKSCOPE_API_EMPTY_TOKEN at start: an empty list lets nobody in.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Principal } from '../schemas/tokens.js'
+import type { FastifyContextConfig, FastifyReply, FastifyRequest } from 'fastify'
+import { isAtLeast, LOOPBACK, type Principal, type Role, type Token } from '../schemas/tokens.js'
 import { addressBytes } from '../sip/ip-address.js'
+import type { ApiDeps } from './deps.js'
 import { ApiError, startError } from './errors.js'
 
-const TOKEN_MIN_CHARS = 32
 const FAILURES_MAX = 10
 const WINDOW_MS = 60_000
 const ADDRESSES_MAX = 10_000
 
-export type AccessCheck = (request: FastifyRequest, reply: FastifyReply) => void
+/** Who asks without a token where none is needed: nothing that it gets is anybody's. */
+const ANYBODY: Principal = { id: 'anybody', role: 'viewer', carriers: [] }
 
-export function accessCheck(tokens: readonly string[] | undefined, nowMs: () => number): AccessCheck {
-  if (tokens === undefined) return refuseForeignHosts
-  const digests = tokens.map((token) => {
-    if (token.length < TOKEN_MIN_CHARS) {
-      throw startError(
-        'TRUNKSCOPE_API_EMPTY_TOKEN',
-        `an API token has ${token.length} characters, at least ${TOKEN_MIN_CHARS} are needed; make one with: openssl rand -hex 32`,
-      )
-    }
-    return digestOf(token)
-  })
-  if (digests.length === 0) {
+export type AccessCheck = (request: FastifyRequest, reply: FastifyReply) => Principal
+
+export function accessCheck(tokens: ApiDeps['tokens'], nowMs: () => number): AccessCheck {
+  if (tokens?.()?.length === 0) {
     throw startError(
       'TRUNKSCOPE_API_EMPTY_TOKEN',
-      'no API token is configured: write api_tokens in trunkscope.yaml, or listen on 127.0.0.1; ' +
-        'make a token with: openssl rand -hex 32',
+      'no API token is configured: write tokens in trunkscope.yaml, or listen on 127.0.0.1; ' +
+        'make a token with: trunkscope token --id admin --role admin',
     )
   }
   const failures = new Failures(nowMs)
+  const known = new Digests()
   return (request, reply) => {
-    if (request.routeOptions.config.isPublic === true) return
-    const address = networkOf(request.socket.remoteAddress ?? '')
-    const waitS = failures.waitS(address)
-    if (waitS > 0) {
-      reply.header('retry-after', String(waitS))
-      throw new ApiError(
-        'TRUNKSCOPE_API_TOO_MANY_FAILURES',
-        `too many wrong tokens came from this address; try again in ${waitS} s`,
-      )
+    const { config } = request.routeOptions
+    if (config.isPublic === true) return ANYBODY
+    const list = tokens?.()
+    if (list === undefined) {
+      refuseForeignHosts(request)
+      return LOOPBACK
     }
+    const address = networkOf(request.socket.remoteAddress ?? '')
+    refuseGuesser(failures.waitS(address), reply)
     const written = tokenOf(request.headers.authorization)
-    if (written !== undefined && isOneOf(digests, digestOf(written))) return
-    if (written !== undefined) failures.note(address)
-    reply.header(
-      'www-authenticate',
-      request.routeOptions.config.isPage === true
-        ? 'Basic realm="Trunkscope: any user, the token as password", charset="UTF-8"'
-        : 'Bearer realm="Trunkscope"',
-    )
+    const token = written === undefined ? undefined : known.find(list, digestOf(written))
+    const isExpired = token?.expires !== undefined && Date.parse(token.expires) <= nowMs()
+    if (token === undefined || isExpired) {
+      if (written !== undefined && token === undefined) failures.note(address)
+      reply.header(
+        'www-authenticate',
+        config.isPage === true
+          ? 'Basic realm="Trunkscope: any user, the token as password", charset="UTF-8"'
+          : 'Bearer realm="Trunkscope"',
+      )
+      throw new ApiError('TRUNKSCOPE_API_UNAUTHORIZED', whyNot(written, token))
+    }
+    const principal = { id: token.id, role: token.role, carriers: token.carriers ?? ('all' as const) }
+    checkRights(principal, config)
+    return principal
+  }
+}
+
+function refuseGuesser(waitS: number, reply: FastifyReply): void {
+  if (waitS === 0) return
+  reply.header('retry-after', String(waitS))
+  throw new ApiError(
+    'TRUNKSCOPE_API_TOO_MANY_FAILURES',
+    `too many wrong tokens came from this address; try again in ${waitS} s`,
+  )
+}
+
+function whyNot(written: string | undefined, token: Token | undefined): string {
+  if (token !== undefined) {
+    return `the token ${token.id} expired at ${token.expires}; ask the operator for another: trunkscope token makes one`
+  }
+  return written === undefined
+    ? 'send the header Authorization: Bearer <token>, with a token that trunkscope token made; ' +
+        'in a browser give any user and the token as password'
+    : 'this token is not one of tokens in trunkscope.yaml'
+}
+
+function checkRights(
+  { id, role, carriers }: Principal,
+  { role: least = 'viewer', isOfAllCarriers }: FastifyContextConfig,
+) {
+  if (!isAtLeast(role, least)) {
     throw new ApiError(
-      'TRUNKSCOPE_API_UNAUTHORIZED',
-      written === undefined
-        ? 'send the header Authorization: Bearer <token>, with a token of api_tokens in trunkscope.yaml; ' +
-            'in a browser give any user and the token as password'
-        : 'this token is not one of api_tokens in trunkscope.yaml',
+      'TRUNKSCOPE_API_ROLE_TOO_LOW',
+      `the token ${id} is one of a ${role}; this needs the role ${least}`,
     )
+  }
+  if (isOfAllCarriers === true && carriers !== 'all') {
+    throw new ApiError(
+      'TRUNKSCOPE_API_CARRIER_LIMITED',
+      `the token ${id} is limited to ${carriers.join(', ')}; this is about all carriers together`,
+    )
+  }
+}
+
+/** The list of the configuration with its digests as bytes; a reload brings another list. */
+class Digests {
+  #of: readonly Token[] | undefined
+  #digests: Buffer[] = []
+
+  find(list: readonly Token[], digest: Buffer): Token | undefined {
+    if (list !== this.#of) {
+      this.#digests = list.map(({ sha256 }) => Buffer.from(sha256, 'hex'))
+      this.#of = list
+    }
+    let at = -1
+    for (const [index, known] of this.#digests.entries()) if (timingSafeEqual(known, digest)) at = index
+    return list[at]
   }
 }
 
 function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest()
-}
-
-function isOneOf(digests: readonly Buffer[], digest: Buffer): boolean {
-  let found = false
-  for (const known of digests) found = timingSafeEqual(known, digest) || found
-  return found
 }
 
 /** RFC 6750 §2.1 and RFC 7617 §2; the name of the scheme is case-insensitive (RFC 9110 §11.1). */
@@ -130,14 +172,12 @@ class Failures {
   }
 }
 
-const refuseForeignHosts: AccessCheck = (request) => {
-  if (request.routeOptions.config.isPublic === true) return
-  const { hostname } = request
+function refuseForeignHosts({ hostname }: FastifyRequest): void {
   const name = hostname.replace(/^\[|\]$/g, '')
   if (name === 'localhost' || name.endsWith('.localhost') || isIP(name) !== 0) return
   throw new ApiError(
     'TRUNKSCOPE_API_HOST_REFUSED',
-    'without tokens only localhost and plain addresses are answered; use http://localhost, or configure api_tokens',
+    'without tokens only localhost and plain addresses are answered; use http://localhost, or configure tokens',
   )
 }
 
@@ -149,6 +189,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answered without a token. */
     isPublic?: boolean
+    /** The least role that is answered; every route says it. */
+    role?: Role
+    /** About no carrier, or about all of them together: not for a token of some carriers. */
+    isOfAllCarriers?: boolean
     /** Answers HTML: errors too, and a browser may ask for the password. */
     isPage?: boolean
   }

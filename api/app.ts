@@ -12,24 +12,27 @@ import {
   type ZodTypeProvider,
 } from '@fastify/type-provider-zod'
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
-import { LOOPBACK } from '../schemas/tokens.js'
 import { accessCheck } from './access.js'
 import type { ApiDeps, App, RouteDeps } from './deps.js'
 import { ApiError, didYouMean, nearestNames, problemOf } from './errors.js'
 import { errorPage } from './page/error.js'
 import { Readers } from './readers.js'
+import { alertDeliveryRoutes } from './routes/alert-deliveries.js'
+import { alertRoutes } from './routes/alerts.js'
 import { attemptRoutes } from './routes/attempts.js'
 import { carrierRoutes } from './routes/carriers.js'
 import { healthRoutes } from './routes/health.js'
 import { kpiRoutes } from './routes/kpis.js'
 import { pageRoutes } from './routes/page.js'
+import { promRoutes } from './routes/prom.js'
+import { sloRoutes } from './routes/slos.js'
 import { tapRoutes } from './routes/tap.js'
 import { tapMetrics } from './tap/metrics.js'
 import { shown } from './time-span.js'
 
 export type { ApiDeps } from './deps.js'
 
-/** No route takes a body. */
+/** Only /prom takes a body, a form, and has its own limit. */
 const BODY_MAX_BYTES = 4_096
 
 /** @param routes `health`: of a role that answers no questions, only /healthz, /readyz and /metrics */
@@ -58,11 +61,16 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
   app.setSerializerCompiler(serializerCompiler)
 
   app.decorateRequest('principal')
+  app.addHook('onRoute', ({ config, method, url }) => {
+    if (config?.isPublic === true || config?.role !== undefined) return
+    throw new Error(
+      `${String(method)} ${url} does not say who may ask it; write config: { role: 'viewer' } or another role`,
+    )
+  })
   const check = accessCheck(deps.tokens, nowMs)
   app.addHook('onRequest', async (request, reply) => {
-    request.principal = LOOPBACK
     reply.header('cache-control', 'no-store')
-    check(request, reply)
+    request.principal = check(request, reply)
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => answerError(routeDeps, error, request, reply))
   app.setNotFoundHandler((request) => {
@@ -102,7 +110,7 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
       components: {
         securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
       },
-      security: deps.tokens === undefined ? [] : [{ token: [] }],
+      security: deps.tokens?.() === undefined ? [] : [{ token: [] }],
     },
     transform: openapiTransform,
   })
@@ -113,7 +121,11 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
     carrierRoutes(app, routeDeps)
     attemptRoutes(app, routeDeps)
     tapRoutes(app, routeDeps)
+    alertRoutes(app, routeDeps)
+    sloRoutes(app, routeDeps)
+    alertDeliveryRoutes(app, routeDeps)
     pageRoutes(app, routeDeps)
+    promRoutes(app, routeDeps)
   }
   await app.ready()
   return app
@@ -148,7 +160,7 @@ function answerError(
   reply: FastifyReply,
 ): FastifyReply {
   const known = apiErrorOf(deps, error, request)
-  if (known.status >= 500) request.log.error({ err: error }, known.message)
+  if (known.status >= 500) request.log.error({ err: error, principal: request.principal?.id }, known.message)
   const problem = problemOf(known)
   reply.code(problem.status)
   if (known.extras.retryAfterS !== undefined) reply.header('retry-after', String(known.extras.retryAfterS))
@@ -166,7 +178,7 @@ function apiErrorOf(deps: RouteDeps, error: FastifyError, request: FastifyReques
   if (error instanceof ApiError) return error
   if (hasZodFastifySchemaValidationErrors(error)) return ofValidation(error, request)
   if (error.statusCode === 413) {
-    return new ApiError('TRUNKSCOPE_API_BODY_TOO_LARGE', 'no route takes a body; leave it out', {}, error)
+    return new ApiError('TRUNKSCOPE_API_BODY_TOO_LARGE', 'this route takes no body; leave it out', {}, error)
   }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return new ApiError('TRUNKSCOPE_API_BAD_REQUEST', shown(error.message), {}, error)

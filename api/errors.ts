@@ -18,10 +18,16 @@ export const API_ERRORS = {
   TRUNKSCOPE_API_BAD_CURSOR: { status: 400, title: 'Not a cursor of this list' },
   TRUNKSCOPE_API_BAD_REQUEST: { status: 400, title: 'Bad request' },
   TRUNKSCOPE_API_UNAUTHORIZED: { status: 401, title: 'A token is needed' },
+  TRUNKSCOPE_API_ROLE_TOO_LOW: { status: 403, title: 'Not for this role' },
+  TRUNKSCOPE_API_CARRIER_LIMITED: { status: 403, title: 'Not for a token of some carriers' },
   TRUNKSCOPE_API_HOST_REFUSED: { status: 403, title: 'Host name refused' },
   TRUNKSCOPE_API_NO_SUCH_ROUTE: { status: 404, title: 'No such route' },
   TRUNKSCOPE_API_NO_SUCH_ATTEMPT: { status: 404, title: 'No such attempt' },
+  TRUNKSCOPE_API_NO_SUCH_SLO: { status: 404, title: 'No such objective' },
   TRUNKSCOPE_API_NO_SUCH_CARRIER: { status: 404, title: 'No such carrier' },
+  TRUNKSCOPE_API_NO_SUCH_DELIVERY: { status: 404, title: 'No such delivery' },
+  TRUNKSCOPE_API_NOT_RETRYABLE: { status: 409, title: 'Cannot be sent again' },
+  TRUNKSCOPE_API_NO_SUCH_ALERT: { status: 404, title: 'No such alert' },
   TRUNKSCOPE_API_BODY_TOO_LARGE: { status: 413, title: 'Body too large' },
   TRUNKSCOPE_API_TOO_MANY_FAILURES: { status: 429, title: 'Too many wrong tokens' },
   TRUNKSCOPE_API_INTERNAL: { status: 500, title: 'An error of Trunkscope' },
@@ -32,7 +38,7 @@ export const API_ERRORS = {
 
 /** Errors of the start: the process ends with them. */
 export const API_START_ERRORS = {
-  TRUNKSCOPE_API_EMPTY_TOKEN: 'a token is needed, and the one given is none or too short',
+  TRUNKSCOPE_API_EMPTY_TOKEN: 'a token is needed, and there is none',
   TRUNKSCOPE_API_PORT_IN_USE: 'the HTTP port is taken',
   TRUNKSCOPE_API_CANNOT_LISTEN: 'the HTTP address cannot be listened on',
 } as const

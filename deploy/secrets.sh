@@ -87,7 +87,21 @@ copy kafka_password store/kafka_password
 copy clickhouse_store_password store/clickhouse_password
 
 copy clickhouse_api_password api/clickhouse_password
-cat "$root/originals/api_token" "$root/originals/grafana_token" | put "$root/api/api_tokens"
+# The API keeps digests; the operator's token lies beside them to be read out, and for the health check.
+digest() {
+  tr -d '\n' <"$root/originals/$1" | openssl dgst -sha256 -r | cut -d ' ' -f 1
+}
+put "$root/api/tokens" <<END
+- id: operator
+  sha256: "$(digest api_token)"
+  role: admin
+- id: grafana
+  sha256: "$(digest grafana_token)"
+  role: viewer
+END
+copy api_token api/api_token
+# Of an earlier version: both tokens as they are.
+rm -f "$root/api/api_tokens"
 
 # Read as it is, into a header: no line end.
 printf %s "$(cat "$root/originals/grafana_token")" | put "$root/grafana/api_token"

@@ -2,7 +2,9 @@
  * docker-compose.yml and Dockerfile without an engine: what can be known by reading them, by making the secrets for real, and
  * by giving each command line and its environment to the real program.
  */
+
 import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -135,7 +137,9 @@ describe('docker-compose.yml', () => {
   })
 
   test('Grafana finds the API where it listens', () => {
-    const provisioned = parse(readFileSync('deploy/grafana/datasources/trunkscope.yaml', 'utf8')) as {
+    const provisioned = parse(
+      readFileSync('dashboards/compiled/provisioning/datasources/trunkscope.yaml', 'utf8'),
+    ) as {
       datasources: { uid: string; type: string; url: string }[]
     }
     const url = new URL(provisioned.datasources[0]!.url)
@@ -183,7 +187,7 @@ describe('docker-compose.yml with its secrets', () => {
     expect(paths.length).toBeGreaterThan(15)
     expect(paths.filter(({ file }) => !existsSync(file))).toEqual([])
     const [, token] = /\$__file\{([^}]+)\}/.exec(
-      readFileSync('deploy/grafana/datasources/trunkscope.yaml', 'utf8'),
+      readFileSync('dashboards/compiled/provisioning/datasources/trunkscope.yaml', 'utf8'),
     )!
     expect(existsSync(hostPath(token!, compose.services.grafana!, compose, secretFolder))).toBe(true)
     expect(readdirSync(join(secretFolder, 'init', 'passwords')).sort()).toEqual([...SERVER_USERS].sort())
@@ -196,7 +200,7 @@ describe('docker-compose.yml with its secrets', () => {
 
   test('a health check succeeds when the role is ready, with its token where one is asked for, and fails otherwise', async () => {
     const compose = readCompose(text)
-    const token = readFileSync(join(secretFolder, 'api', 'api_tokens'), 'utf8').split('\n')[0]
+    const token = readFileSync(join(secretFolder, 'api', 'api_token'), 'utf8').trim()
     let isReady = true
     const server = createServer((request, response) => {
       const isKnown = request.url === '/readyz' && request.headers.authorization === `Bearer ${token}`
@@ -244,6 +248,21 @@ describe('docker-compose.yml with its secrets', () => {
       .filter(([file, content]) => before.get(file) !== content)
       .map(([file]) => file)
     expect(changed.sort()).toEqual(['/capture/agent_key', '/demo/agent_key', '/originals/agent_key'])
+  })
+
+  test('the API is told digests: of an admin for the operator, of a viewer for Grafana', () => {
+    const { tokens } = readConfig(undefined, {
+      TRUNKSCOPE_TOKENS_FILE: join(secretFolder, 'api', 'tokens'),
+    })
+    const digestOf = (...path: string[]) =>
+      createHash('sha256')
+        .update(readFileSync(join(secretFolder, ...path), 'utf8').trim())
+        .digest('hex')
+    expect(tokens).toEqual([
+      { id: 'operator', sha256: digestOf('api', 'api_token'), role: 'admin' },
+      { id: 'grafana', sha256: digestOf('grafana', 'api_token'), role: 'viewer' },
+    ])
+    expect(existsSync(join(secretFolder, 'api', 'api_tokens'))).toBe(false)
   })
 
   test('ClickHouse is told a hash, and the store no password but its own', () => {
@@ -350,8 +369,8 @@ describe('the checks of docker-compose.yml can fail', () => {
     ],
     [
       'a password in the file',
-      ({ api }) => (api!.environment!.TRUNKSCOPE_API_TOKENS = 'letmein'),
-      'api: TRUNKSCOPE_API_TOKENS has its value in the file',
+      ({ api }) => (api!.environment!.TRUNKSCOPE_TOKENS = 'letmein'),
+      'api: TRUNKSCOPE_TOKENS has its value in the file',
     ],
     [
       'a long secret under another name',

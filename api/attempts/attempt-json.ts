@@ -174,7 +174,7 @@ function jsonOf(type: ColumnType, value: unknown): unknown {
 }
 
 /** One char a byte is how texts from the wire are kept; our own texts have nothing above ASCII. */
-function readable(text: string): string {
+export function readable(text: string): string {
   return /^[\x00-\x7f]*$/.test(text) || /[^\x00-\xff]/.test(text) ? text : readableText(text)
 }
 

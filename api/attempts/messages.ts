@@ -1,7 +1,9 @@
 /**
  * The stored messages of an attempt, in their true order.
  *
- * Takes    the attempt: its leg and Call-ID find the messages, its From tag tells those of another attempt apart.
+ * Takes    the key of an attempt that was found (search.ts): its leg and Call-ID find the messages, its From tag tells those
+ *          of another attempt apart. Who may see some carriers gets no message of which it is not certain that it is this
+ *          leg's and this attempt's.
  * Returns  messages by capture time; where two have the same microsecond, by CSeq and then as SIP has them: INVITE, 1xx,
  *          final, ACK (metrics.md §13.3). Two agents' clocks are not reconciled: `agents` says that there is more than one.
  */
@@ -10,9 +12,10 @@ import { z } from 'zod'
 import { HEP_FLAG } from '../../schemas/hep-frame.js'
 import type { SipMessage } from '../../schemas/sip-message.js'
 import { readableText, readSip } from '../../sip/sip-message.js'
+import { maskedMessage } from '../masking.js'
 import type { Readers } from '../readers.js'
 import { isoUsOf } from '../time-span.js'
-import type { AttemptJson } from './attempt-json.js'
+import type { AttemptKey } from './search.js'
 
 /** A hostile peer may send endless messages under one Call-ID. */
 const MESSAGES_MAX = 2_000
@@ -36,7 +39,11 @@ export const sipMessage = z
     parse_error: z.string(),
     truncated: z.boolean(),
     frame_flags: z.array(z.string()),
-    raw: z.string().describe('As it arrived, redacted; UTF-8 where it is, else one char a byte.'),
+    raw: z
+      .string()
+      .describe(
+        'As it arrived, redacted; UTF-8 where it is, else one char a byte. Empty for the role viewer.',
+      ),
   })
   .meta({ title: 'SIP message' })
 
@@ -61,11 +68,20 @@ interface MessageRow {
   raw_base64: string
 }
 
+interface ReadMessage {
+  message: MessageJson
+  rank: number
+  belongs: boolean
+}
+
 export async function messagesOf(
   readers: Readers,
-  attempt: AttemptJson,
+  key: AttemptKey,
 ): Promise<{ messages: MessageJson[]; isCut: boolean }> {
-  const rows = await readers.select<MessageRow>(
+  // The column holds this much of it (schemas/sip-messages.ts).
+  const leg = { callId: key.callId.slice(0, 512), addresses: key.addresses }
+  const isHeld = readers.principal.carriers !== 'all'
+  const rows = await readers.ofLeg(leg).selectMasked<MessageRow, ReadMessage>(
     `SELECT toUnixTimestamp64Micro(captured_at) AS captured_at_us, toUnixTimestamp64Micro(received_at) AS received_at_us,
        agent, transport, ip_protocol, source_address, source_port, destination_address,
        destination_port, method, status_code, cseq_number, parse_error, frame_flags, truncated,
@@ -75,33 +91,43 @@ export async function messagesOf(
        AND (destination_address IN {leg:Array(String)} OR destination_address = '')
      ORDER BY captured_at, row_id LIMIT {limit:UInt32}`,
     {
-      // The column holds this much of it (schemas/sip-messages.ts).
-      call_id: attempt.call_id.slice(0, 512),
-      leg: [attempt.address_low, attempt.address_high],
+      call_id: leg.callId,
+      leg: [...leg.addresses],
       limit: MESSAGES_MAX + 1,
     },
+    (row) => {
+      const bytes = Buffer.from(row.raw_base64, 'base64')
+      const sip = readSip(bytes)
+      return {
+        message: messageJsonOf(row, bytes, sip),
+        rank: rankOf(sip),
+        belongs: belongs(sip, key.fromTag, isHeld),
+      }
+    },
+    (read) => ({ ...read, message: maskedMessage(read.message) }),
   )
   const isCut = rows.length > MESSAGES_MAX
   if (isCut) rows.length = MESSAGES_MAX
-  const read = rows
-    .map((row) => {
-      const bytes = Buffer.from(row.raw_base64, 'base64')
-      return { row, bytes, sip: readSip(bytes) }
-    })
-    .filter(({ sip }) => belongs(sip, attempt.from_tag))
-  read.sort(
-    (a, b) =>
-      Number(a.row.captured_at_us) - Number(b.row.captured_at_us) ||
-      a.sip.cseqNumber - b.sip.cseqNumber ||
-      rankOf(a.sip) - rankOf(b.sip),
-  )
-  const firstUs = Number(read[0]?.row.captured_at_us ?? 0)
-  return { messages: read.map(({ row, bytes, sip }) => messageJsonOf(row, bytes, sip, firstUs)), isCut }
+  const messages = rows
+    .filter((row) => row.belongs)
+    .sort(
+      (a, b) =>
+        a.message.captured_at_us - b.message.captured_at_us ||
+        a.message.cseq_number - b.message.cseq_number ||
+        a.rank - b.rank,
+    )
+    .map(({ message }) => message)
+  const firstUs = messages[0]?.captured_at_us ?? 0
+  for (const message of messages) message.offset_ms = (message.captured_at_us - firstUs) / 1_000
+  return { messages, isCut }
 }
 
-/** A request of the callee carries the caller's tag in To. What cannot be read is shown rather than hidden. */
-function belongs(sip: SipMessage, fromTag: string): boolean {
-  if (sip.parseError !== '' || (sip.fromTag === '' && sip.toTag === '')) return true
+/**
+ * A request of the callee carries the caller's tag in To. What cannot be read is shown rather than hidden, but for who may
+ * see some carriers: it might be of another's call.
+ */
+function belongs(sip: SipMessage, fromTag: string, isHeld: boolean): boolean {
+  if (sip.parseError !== '' || (sip.fromTag === '' && sip.toTag === '')) return !isHeld
   return sip.fromTag === fromTag || sip.toTag === fromTag
 }
 
@@ -110,14 +136,14 @@ function rankOf(sip: SipMessage): number {
   return sip.statusCode < 200 ? 2 + sip.statusCode / 1_000 : 4
 }
 
-function messageJsonOf(row: MessageRow, bytes: Buffer, sip: SipMessage, firstUs: number): MessageJson {
+function messageJsonOf(row: MessageRow, bytes: Buffer, sip: SipMessage): MessageJson {
   const raw = isUtf8(bytes) ? bytes.toString('utf8') : bytes.toString('latin1')
   const capturedAtUs = Number(row.captured_at_us)
   const lineEnd = raw.search(/[\r\n]/)
   return {
     captured_at: isoUsOf(capturedAtUs),
     captured_at_us: capturedAtUs,
-    offset_ms: (capturedAtUs - firstUs) / 1_000,
+    offset_ms: 0,
     received_at: isoUsOf(Number(row.received_at_us)),
     agent: row.agent,
     transport: row.transport,

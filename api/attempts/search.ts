@@ -6,10 +6,12 @@
  */
 import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { isAtLeast } from '../../schemas/tokens.js'
 import { ApiError } from '../errors.js'
 import { longestSpanS } from '../kpi/query.js'
+import { maskedAttempt } from '../masking.js'
 import { choicesOf, listOf, oneOf, type Parameter, wholeNumberOf } from '../parameters.js'
-import type { Readers } from '../readers.js'
+import type { Leg, Readers } from '../readers.js'
 import { type Span, shown, spanOf } from '../time-span.js'
 import { type AttemptJson, attemptJsonOf, attemptSelection } from './attempt-json.js'
 
@@ -155,13 +157,14 @@ export async function searchAttempts(readers: Readers, search: AttemptSearch): P
     parameters.cursor_id = search.cursor.attemptId
   }
   const order = 'ORDER BY minute DESC, invited_at_us DESC, attempt_id DESC'
-  const rows = await readers.select<Record<string, unknown>>(
+  const attempts = await readers.selectMasked(
     `SELECT ${attemptSelection(false)} FROM call_attempts FINAL WHERE (minute, attempt_id) IN (
        SELECT minute, attempt_id FROM call_attempts FINAL WHERE ${conditions.join(' AND ')} ${order} LIMIT {limit:UInt32}
      ) ${order}`,
     parameters,
+    attemptJsonOf,
+    maskedAttempt,
   )
-  const attempts = rows.map(attemptJsonOf)
   const more = attempts.length > search.limit
   if (more) attempts.length = search.limit
   return { attempts, nextCursor: more ? cursorText(attempts.at(-1)!) : null }
@@ -169,19 +172,48 @@ export async function searchAttempts(readers: Readers, search: AttemptSearch): P
 
 const MOMENT_US = 'if(invited_at_us > 0, invited_at_us, toUInt64(toUInt32(minute)) * 1000000)'
 
-export async function findAttempt(readers: Readers, id: string, withFacts = false): Promise<AttemptJson> {
+/** What finds the messages of an attempt. It is not masked: it is to look with, and leaves in no answer. */
+export interface AttemptKey extends Leg {
+  fromTag: string
+}
+
+export interface FoundAttempt {
+  attempt: AttemptJson
+  key: AttemptKey
+}
+
+export async function findAttempt(readers: Readers, id: string, withFacts = false): Promise<FoundAttempt> {
   if (!/^[0-9a-fA-F]{32}$/.test(id)) {
     throw new ApiError(
       'TRUNKSCOPE_API_NO_SUCH_ATTEMPT',
       `${shown(id)} is no attempt id: those are 32 hex digits; to look for a Call-ID write /v1/attempts?call_id=…`,
     )
   }
-  const [row] = await readers.select<Record<string, unknown>>(
+  if (withFacts && !isAtLeast(readers.principal.role, 'investigator')) {
+    throw new ApiError(
+      'TRUNKSCOPE_API_ROLE_TOO_LOW',
+      'the merged facts hold numbers and need the role investigator; leave out facts=true',
+      { parameter: 'facts' },
+    )
+  }
+  const [found] = await readers.selectMasked<Record<string, unknown>, FoundAttempt>(
     `SELECT ${attemptSelection(withFacts)} FROM call_attempts FINAL
      WHERE attempt_id = toFixedString(unhex({id:String}), 16) AND state != 'fragment' LIMIT 1`,
     { id },
+    (row) => {
+      const attempt = attemptJsonOf(row)
+      return {
+        attempt,
+        key: {
+          callId: attempt.call_id,
+          fromTag: attempt.from_tag,
+          addresses: [attempt.address_low, attempt.address_high],
+        },
+      }
+    },
+    ({ attempt, key }) => ({ attempt: maskedAttempt(attempt), key }),
   )
-  if (row !== undefined) return attemptJsonOf(row)
+  if (found !== undefined) return found
   throw new ApiError(
     'TRUNKSCOPE_API_NO_SUCH_ATTEMPT',
     `no attempt ${id.toLowerCase()} is stored; it may have passed its retention, or its messages may still be in the spool`,

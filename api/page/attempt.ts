@@ -1,26 +1,28 @@
 /** The page of one attempt: what the rule made of it, and every message in order. */
+import { isAtLeast } from '../../schemas/tokens.js'
 import { readableText } from '../../sip/sip-message.js'
 import type { AttemptJson } from '../attempts/attempt-json.js'
 import { type MessageJson, messagesOf } from '../attempts/messages.js'
 import { findAttempt } from '../attempts/search.js'
-import type { RouteDeps } from '../deps.js'
+import type { SeenDeps } from '../deps.js'
+import { isMasked } from '../masking.js'
 import { isoUsOf } from '../time-span.js'
 import { outcome, ownerOf } from './attempts.js'
 import { count, duration, NONE, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { page } from './layout.js'
 
-export async function attemptPage(deps: RouteDeps, id: string): Promise<Html> {
-  const attempt = await findAttempt(deps.readers, id)
-  const { messages, isCut } = await messagesOf(deps.readers, attempt)
+export async function attemptPage(deps: SeenDeps, id: string): Promise<Html> {
+  const { attempt, key } = await findAttempt(deps.readers, id)
+  const { messages, isCut } = await messagesOf(deps.readers, key)
   const callId = readableText(attempt.call_id)
   return page(deps, {
     title: `Attempt ${callId}`,
     path: `/attempts/${attempt.attempt_id}`,
     content: html`<h1>${outcome(attempt)} <span class="quiet">${ownerOf(attempt, deps)} · ${attempt.direction} · ${callId}</span></h1>
-<section><h2>Record <span class="quiet"><a href="/v1/attempts/${attempt.attempt_id}">as JSON</a> · <a href="/attempts?call_id=${encodeURIComponent(attempt.call_id)}">all legs of this call</a>${attempt.party === 'carrier' || attempt.party === 'unknown' ? html` · <a href="/carriers/${encodeURIComponent(attempt.carrier)}">carrier</a>` : null}</span></h2>
+<section><h2>Record <span class="quiet"><a href="/v1/attempts/${attempt.attempt_id}">as JSON</a>${isMasked(attempt.call_id) ? null : html` · <a href="/attempts?call_id=${encodeURIComponent(attempt.call_id)}">all legs of this call</a>`}${attempt.party === 'carrier' || attempt.party === 'unknown' ? html` · <a href="/carriers/${encodeURIComponent(attempt.carrier)}">carrier</a>` : null}</span></h2>
 <div class="facts">${factGroups(attempt)}</div></section>
-<section><h2>Messages <span class="quiet">${plural(messages.length, 'message')} of this leg, times from the first; open one for its text${isCut ? '; there are more than are shown' : ''}${agentsOf(messages) > 1 ? '; several agents saw it, and their clocks are not reconciled' : ''}</span></h2>
+<section><h2>Messages <span class="quiet">${plural(messages.length, 'message')} of this leg, times from the first${isAtLeast(deps.principal.role, 'investigator') ? '; open one for its text' : '; their texts are for investigators'}${isCut ? '; there are more than are shown' : ''}${agentsOf(messages) > 1 ? '; several agents saw it, and their clocks are not reconciled' : ''}</span></h2>
 ${messages.length === 0 ? html`<p class="quiet">None is stored any more: raw messages are kept for ${deps.config.retention.raw_days} days.</p>` : ladder(messages, attempt)}</section>`,
   })
 }
@@ -126,17 +128,19 @@ function group(title: string, facts: readonly Fact[]): Html {
 /** A message that stands twice, letter by letter, is a retransmission, or a copy of another agent. */
 function ladder(messages: readonly MessageJson[], attempt: AttemptJson): Html {
   return html`<ol class="ladder">${messages.map((message, index) => {
+    const startLine = html`<span class="mono ${toneOf(message.status_code)}">${message.start_line}</span>`
     const isOut = message.source.address === attempt.sbc_address
     const previous = messages[index - 1]
     const gapMs = previous === undefined ? 0 : message.offset_ms - previous.offset_ms
     const ends = html`<span class="mono">${message.source.address}:${message.source.port}</span> to <span class="mono">${message.destination.address}:${message.destination.port}</span>`
     const isRepeat =
+      message.raw !== '' &&
       messages.findIndex(
         (other) => other.raw === message.raw && other.source.address === message.source.address,
       ) < index
     return html`<li><span class="at" title="${message.captured_at}">${offsetText(message.offset_ms)}<small>${gapMs > 0 ? `+${offsetText(gapMs)}` : ''}</small></span>
 <span class="way${isOut ? '' : ' back'}" title="${isOut ? 'from our SBC' : 'to our SBC'}"><span>SBC </span>${isOut ? '→' : '←'}<span class="hidden">${isOut ? ' sent' : ' received'}</span></span>
-<div><details><summary class="mono ${toneOf(message.status_code)}">${message.start_line}</summary><pre>${message.raw}</pre></details>
+<div>${message.raw === '' ? startLine : html`<details><summary class="mono ${toneOf(message.status_code)}">${message.start_line}</summary><pre>${message.raw}</pre></details>`}
 <div class="ends">${ends} · CSeq ${message.cseq_number} ${message.cseq_method} · ${message.agent}${isRepeat ? html` <span class="badge plain">again</span>` : null}${message.parse_error === '' ? null : html` <span class="badge bad">${message.parse_error}</span>`}${message.truncated ? html` <span class="badge">cut</span>` : null}${message.frame_flags.map((flag) => html` <span class="badge plain">${flag}</span>`)}</div></div></li>`
   })}</ol>`
 }

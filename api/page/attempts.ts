@@ -3,7 +3,7 @@ import { DISPOSITIONS } from '../../schemas/attempt.js'
 import { readableText } from '../../sip/sip-message.js'
 import type { AttemptJson } from '../attempts/attempt-json.js'
 import { type AttemptParameters, attemptSearchOf, searchAttempts } from '../attempts/search.js'
-import type { RouteDeps } from '../deps.js'
+import type { SeenDeps } from '../deps.js'
 import type { Parameter } from '../parameters.js'
 import { isoOf, type Span } from '../time-span.js'
 import { clock, day, duration, NONE } from './format.js'
@@ -11,7 +11,7 @@ import { type Html, html } from './html.js'
 import { page } from './layout.js'
 import { nameOf } from './overview.js'
 
-export async function attemptsPage(deps: RouteDeps, written: AttemptParameters): Promise<Html> {
+export async function attemptsPage(deps: SeenDeps, written: AttemptParameters): Promise<Html> {
   // Fields of the form that were left empty are no filter.
   const filled = Object.fromEntries(Object.entries(written).filter(([, value]) => value !== ''))
   const search = attemptSearchOf(filled, deps.config, deps.nowUs())
@@ -40,7 +40,7 @@ function queryOf(parameters: AttemptParameters): string {
   return query.toString()
 }
 
-function findForm({ config }: RouteDeps, written: AttemptParameters): Html {
+function findForm({ config, principal }: SeenDeps, written: AttemptParameters): Html {
   const text = (value: Parameter) => (Array.isArray(value) ? value.join(',') : (value ?? ''))
   const select = (name: string, label: string, values: readonly string[], chosen: Parameter) =>
     html`<label>${label}<select name="${name}"><option value="">any</option>${values.map((value) => html`<option value="${value}"${value === text(chosen) ? html` selected` : null}>${value}</option>`)}</select></label>`
@@ -50,7 +50,7 @@ function findForm({ config }: RouteDeps, written: AttemptParameters): Html {
       : html`<input type="hidden" name="${name}" value="${text(written[name])}">`
   return html`<form class="find" action="/attempts" method="get">
 <label class="grow">Call-ID<input name="call_id" value="${text(written.call_id)}" autocomplete="off" spellcheck="false"></label>
-${select('carrier', 'Carrier', [...config.carriers.map(({ id }) => id), 'unknown'], written.carrier)}
+${select('carrier', 'Carrier', [...config.carriers.map(({ id }) => id), ...(principal.carriers === 'all' ? ['unknown'] : [])], written.carrier)}
 ${select('disposition', 'Disposition', DISPOSITIONS, written.disposition)}
 ${select('state', 'State', ['open', 'closed', 'incomplete'], written.state)}
 <label>Final code<input name="final_code" size="5" inputmode="numeric" value="${text(written.final_code)}"></label>
@@ -60,7 +60,7 @@ ${hidden('from')}${hidden('to')}${hidden('cancel_class')}
 
 export function attemptTable(
   attempts: readonly AttemptJson[],
-  options: { withCarrier: boolean; deps?: RouteDeps },
+  options: { withCarrier: boolean; deps?: SeenDeps },
 ): Html {
   if (attempts.length === 0) return html`<p class="quiet">None.</p>`
   return html`<div class="scroll"><table><caption class="hidden">Attempts, newest first</caption>
@@ -83,7 +83,7 @@ function beganText(attempt: AttemptJson): Html {
     : html`<span class="nowrap">${day(attempt.minute)}</span>`
 }
 
-export function ownerOf(attempt: AttemptJson, deps: RouteDeps | undefined): string {
+export function ownerOf(attempt: AttemptJson, deps: SeenDeps | undefined): string {
   switch (attempt.party) {
     case 'carrier':
       return deps === undefined ? attempt.carrier : nameOf(deps, attempt.carrier)

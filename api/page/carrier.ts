@@ -4,7 +4,7 @@ import type { Kpi } from '../../schemas/kpi/kpi.js'
 import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
 import { searchAttempts } from '../attempts/search.js'
 import { readUnknownPeers } from '../carriers/unknown-peers.js'
-import type { RouteDeps } from '../deps.js'
+import type { SeenDeps } from '../deps.js'
 import { ApiError } from '../errors.js'
 import { kpiValueOf } from '../kpi/answer.js'
 import { ALL_KPIS } from '../kpi/query.js'
@@ -25,7 +25,7 @@ const LATEST = 20
 /** Points of a chart: five minutes each up to a day. */
 const POINTS_MAX = 288
 
-export async function carrierPage(deps: RouteDeps, id: string, range: PageRange): Promise<Html> {
+export async function carrierPage(deps: SeenDeps, id: string, range: PageRange): Promise<Html> {
   const seconds = (range.toUs - range.fromUs) / 1e6
   const stepS = seconds <= 1_800 ? 60 : Math.max(300, stepFor(range, POINTS_MAX))
   const [groups, latest, peers] = await Promise.all([
@@ -86,7 +86,7 @@ export function rangeQuery(range: PageRange): string {
   return `from=${isoOf(range.fromUs)}&to=${isoOf(range.toUs)}`
 }
 
-function peersText({ config }: RouteDeps, id: string): string {
+function peersText({ config }: SeenDeps, id: string): string {
   if (id === 'unknown') return 'attempts whose far side is nobody in the configuration'
   const peers = config.carriers.find((carrier) => carrier.id === id)?.peers
   if (peers === undefined) return 'no longer configured'

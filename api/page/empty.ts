@@ -1,12 +1,15 @@
 /** What stands on the page before there are calls: what is known, and what to paste. No blank panels. */
-import type { RouteDeps } from '../deps.js'
+import type { SeenDeps } from '../deps.js'
 import { count, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import type { PageRange } from './layout.js'
 import { lastFrameWords, refusedOf, tapStrip } from './tap.js'
 
-export function emptyState(deps: RouteDeps, range: PageRange): Html {
+export function emptyState(deps: SeenDeps, range: PageRange): Html {
   const live = deps.live()
+  if (deps.principal.carriers !== 'all') {
+    return html`<section><h2>No calls in the ${range.last === undefined ? 'range' : range.words}</h2></section>`
+  }
   const hasStored = live.storedMessages > 0
   return html`<section><h2>${hasStored ? `No calls in the ${range.last === undefined ? 'range' : range.words}` : 'No calls yet'}</h2>
 <p>${sentence(deps)}</p>
@@ -16,7 +19,7 @@ ${hasStored ? null : snippets(live.listening.hepUdp, live.listening.hepTcp)}</se
 }
 
 /** "no calls yet: last HEP 12 s ago from 10.0.0.5, 0 decoded, 14 rejected (agent key)". */
-function sentence(deps: RouteDeps): Content {
+function sentence(deps: SeenDeps): Content {
   const live = deps.live()
   const rejected = refusedOf(live)
   const total = rejected.reduce((sum, entry) => sum + entry.count, 0)

@@ -1,5 +1,5 @@
 /** The frame of every page, and the range of time it shows. */
-import type { RouteDeps } from '../deps.js'
+import type { SeenDeps } from '../deps.js'
 import { longestSpanS } from '../kpi/query.js'
 import { choicesOf, oneOf, type Parameter } from '../parameters.js'
 import { isoOf, type Span, spanOf } from '../time-span.js'
@@ -31,7 +31,7 @@ export interface RangeParameters {
   to?: Parameter
 }
 
-export function pageRangeOf(written: RangeParameters, deps: RouteDeps): PageRange {
+export function pageRangeOf(written: RangeParameters, deps: Pick<SeenDeps, 'config' | 'nowUs'>): PageRange {
   const from = oneOf('from', written.from)
   const to = oneOf('to', written.to)
   const [last] = choicesOf('last', written.last, LASTS)
@@ -86,7 +86,7 @@ export interface PageFrame {
   content: Content
 }
 
-export function page(deps: RouteDeps, frame: PageFrame): Html {
+export function page(deps: SeenDeps, frame: PageFrame): Html {
   const live = deps.live()
   const ageS = Math.max(0, (deps.nowUs() - live.asOfUs) / 1e6)
   const asOf =
@@ -94,6 +94,8 @@ export function page(deps: RouteDeps, frame: PageFrame): Html {
       ? 'no HEP frame yet'
       : html`as of ${clock(isoOf(Math.floor(live.asOfUs / 1e6) * 1e6))} UTC${ageS > 90 ? html` <span class="warn">(${duration(ageS)} ago)</span>` : null}`
   const sites = deps.config.sites.map(({ id, name }) => name ?? id).join(', ')
+  const isHeld = deps.principal.carriers !== 'all'
+  const where = sites === '' ? (isHeld ? '' : 'no site configured · ') : `sites ${sites} · `
   const refresh = frame.range?.last === undefined ? null : html` data-refresh="${REFRESH_S}"`
   return html`<!doctype html>
 <html lang="en">
@@ -110,13 +112,13 @@ export function page(deps: RouteDeps, frame: PageFrame): Html {
 <header class="top">
 <a class="brand" href="/"><b>Trunk</b>scope</a>
 ${deps.demo ? html`<span class="badge">demo data</span>` : null}
-<span class="where">${sites === '' ? 'no site configured' : `sites ${sites}`} · ${asOf}</span>
+<span class="where">${where}${asOf}</span>
 ${frame.range === undefined ? null : rangeLinks(frame.path, frame.range, frame.keep ?? '')}
 </header>
 <main${refresh}>
 ${frame.content}
 </main>
-<footer><a href="/attempts">Find attempts</a><a href="/v1/kpis">JSON</a><a href="/openapi.json">API description</a><a href="/metrics">Own metrics</a>Times are UTC. Measured at the carrier leg, from signalling only.</footer>
+<footer><a href="/attempts">Find attempts</a><a href="/slos">Objectives</a><a href="/alerts">Alerts</a><a href="/v1/kpis">JSON</a><a href="/openapi.json">API description</a>${isHeld ? null : html`<a href="/metrics">Own metrics</a>`}Times are UTC. Measured at the carrier leg, from signalling only.</footer>
 </body>
 </html>`
 }

@@ -2,7 +2,7 @@
 
 import { kpiOf } from '../../schemas/kpi-catalog.js'
 import { readUnknownPeers, type UnknownPeer } from '../carriers/unknown-peers.js'
-import type { RouteDeps } from '../deps.js'
+import type { SeenDeps } from '../deps.js'
 import { type KpiValue, kpiValueOf } from '../kpi/answer.js'
 import { kpisNamed } from '../kpi/query.js'
 import { type KpiGroup, readKpiGroups } from '../kpi/series.js'
@@ -28,13 +28,14 @@ interface Overview {
   range: PageRange
   stepS: number
   groups: KpiGroup[]
-  agents: AgentJson[]
+  /** undefined: the tap is of all carriers together, and who asks may see some. */
+  agents: AgentJson[] | undefined
   peers: UnknownPeer[]
 }
 
 const POINTS_MAX = 24
 
-export async function overviewPage(deps: RouteDeps, range: PageRange): Promise<Html> {
+export async function overviewPage(deps: SeenDeps, range: PageRange): Promise<Html> {
   const stepS = stepFor(range, POINTS_MAX)
   const [groups, agents] = await Promise.all([
     readKpiGroups(deps.readers, deps.config, {
@@ -46,7 +47,7 @@ export async function overviewPage(deps: RouteDeps, range: PageRange): Promise<H
       where: { carrier: [], site: [], direction: [] },
       exact: false,
     }),
-    readAgents(deps, range),
+    deps.principal.carriers === 'all' ? readAgents(deps, range) : undefined,
   ])
   const unknown = groups.find(({ by }) => by.carrier === 'unknown')
   const peers = unknown === undefined ? [] : await readUnknownPeers(deps.readers, range)
@@ -58,7 +59,7 @@ export async function overviewPage(deps: RouteDeps, range: PageRange): Promise<H
   })
 }
 
-function contentOf(deps: RouteDeps, overview: Overview): Content {
+function contentOf(deps: SeenDeps, overview: Overview): Content {
   const { groups, agents, peers, range } = overview
   const total = groups.reduce((sums, group) => addSums(sums, group.total), emptySums())
   const isEmpty = anyAttempts(total) === 0
@@ -73,7 +74,7 @@ function contentOf(deps: RouteDeps, overview: Overview): Content {
     isEmpty && deps.config.carriers.length === 0 ? null : carrierSection(deps, overview, changes),
     html`<div class="columns">${[
       isEmpty ? null : responseSection(deps, overview),
-      html`<div>${agentTable(agents, range)}${refusedTable(deps.live())}</div>`,
+      agents === undefined ? null : html`<div>${agentTable(agents, range)}${refusedTable(deps.live())}</div>`,
     ]}</div>`,
     unknownPeersSection(peers, range),
   ]
@@ -81,7 +82,7 @@ function contentOf(deps: RouteDeps, overview: Overview): Content {
 
 const numberOf = (id: string, sums: Sums): KpiValue => kpiValueOf(kpiOf(id)!, sums)
 
-function totalsStrip(deps: RouteDeps, total: Sums, range: PageRange): Html {
+function totalsStrip(deps: SeenDeps, total: Sums, range: PageRange): Html {
   const entry = (label: string, id: string) => {
     const value = numberOf(id, total)
     const interval = intervalText(value)
@@ -92,11 +93,11 @@ function totalsStrip(deps: RouteDeps, total: Sums, range: PageRange): Html {
 <div><dt>Open</dt><dd>${count(countOf(total, 'open'))}<small>no outcome yet</small></dd></div>
 <div><dt>Incomplete</dt><dd>${count(countOf(total, 'incomplete'))}<small>capture loss</small></dd></div>
 ${entry('ASR', 'asr')}${entry('NER', 'ner')}${entry('487', 'rate_487')}${entry('Pre-ring 487', 'pre_ring_487_rate')}${entry('PDD median', 'pdd_p50')}${entry('PDD p95', 'pdd_p95')}${entry('Attested A', 'attestation_a_rate')}${entry('ACD', 'acd')}
-</dl>${tapStrip(deps)}</section>`
+</dl>${deps.principal.carriers === 'all' ? tapStrip(deps) : null}</section>`
 }
 
 function worseSection(
-  deps: RouteDeps,
+  deps: SeenDeps,
   { groups, stepS, range }: Overview,
   changes: Map<string, Map<WatchedKpi, Change>>,
 ): Html | null {
@@ -143,7 +144,7 @@ const COLUMNS: readonly { id: WatchedKpi; label: string; title: string }[] = [
 ]
 
 function carrierSection(
-  deps: RouteDeps,
+  deps: SeenDeps,
   overview: Overview,
   changes: Map<string, Map<WatchedKpi, Change>>,
 ): Html {
@@ -157,7 +158,7 @@ function carrierSection(
 }
 
 function carrierRow(
-  deps: RouteDeps,
+  deps: SeenDeps,
   { by, total, steps = [] }: KpiGroup,
   changes: Map<WatchedKpi, Change>,
   range: PageRange,
@@ -230,7 +231,7 @@ function lossText(total: Sums): Content {
     : text
 }
 
-function responseSection(deps: RouteDeps, { groups, range }: Overview): Html {
+function responseSection(deps: SeenDeps, { groups, range }: Overview): Html {
   const busy = groups.filter(({ total }) => countOf(total, 'attempts') > 0)
   return html`<section><h2>How calls end <span class="quiet">final responses of closed attempts, ${range.words}</span></h2>
 <div class="scroll"><table class="cards fixed"><caption class="hidden">Final responses by carrier</caption>
@@ -242,7 +243,7 @@ function responseSection(deps: RouteDeps, { groups, range }: Overview): Html {
   })}</tbody></table></div>${legendOf(responseShares(emptySums()))}</section>`
 }
 
-export function nameOf({ config }: RouteDeps, id: string | undefined): string {
+export function nameOf({ config }: SeenDeps, id: string | undefined): string {
   if (id === 'unknown') return 'Unknown'
   return config.carriers.find((carrier) => carrier.id === id)?.name ?? id ?? ''
 }

@@ -1,7 +1,7 @@
 /** Blocks about the tap: where it listens, agents, what was refused, peers that nobody configured. */
 import type { LiveStatus } from '../../schemas/live-status.js'
 import { stanzaOf, type UnknownPeer } from '../carriers/unknown-peers.js'
-import type { RouteDeps } from '../deps.js'
+import type { SeenDeps } from '../deps.js'
 import { type AgentJson, readAgents } from '../tap/agents.js'
 import { meaningOf } from '../tap/refused.js'
 import { THRESHOLDS, VERDICTS, type Verdict } from '../tap/verdict.js'
@@ -10,7 +10,7 @@ import { type Content, type Html, html } from './html.js'
 import { type PageRange, page } from './layout.js'
 
 /** The page at /tap: every number about every agent. */
-export async function tapPage(deps: RouteDeps, range: PageRange): Promise<Html> {
+export async function tapPage(deps: SeenDeps, range: PageRange): Promise<Html> {
   const agents = await readAgents(deps, range)
   return page(deps, {
     title: 'The tap',
@@ -25,7 +25,7 @@ export async function tapPage(deps: RouteDeps, range: PageRange): Promise<Html> 
   })
 }
 
-export function lastFrameWords(deps: RouteDeps): string {
+export function lastFrameWords(deps: SeenDeps): string {
   const { lastFrame } = deps.live()
   if (lastFrame === undefined) return 'no HEP yet'
   const ageS = Math.max(0, (deps.nowUs() - lastFrame.atUs) / 1e6)
@@ -43,7 +43,7 @@ export function refusedOf(live: LiveStatus): LiveStatus['refused'] {
     .sort((a, b) => b.count - a.count)
 }
 
-export function tapStrip(deps: RouteDeps): Html {
+export function tapStrip(deps: SeenDeps): Html {
   const live = deps.live()
   const { hepUdp, hepTcp } = live.listening
   const refused = refusedOf(live).reduce((sum, entry) => sum + entry.count, 0)

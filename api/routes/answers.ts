@@ -13,7 +13,7 @@ export const problem = z
   })
   .meta({ title: 'Problem (RFC 9457)' })
 
-export const problems = { 400: problem, 401: problem, 429: problem, 503: problem } as const
+export const problems = { 400: problem, 401: problem, 403: problem, 429: problem, 503: problem } as const
 
 /** A parameter that may stand once; when it stands twice the route says so. */
 export const one = (description: string, example?: string) =>

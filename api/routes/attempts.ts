@@ -3,7 +3,7 @@ import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
 import { attemptRecord } from '../attempts/attempt-json.js'
 import { messagesOf, sipMessage } from '../attempts/messages.js'
 import { attemptSearchOf, findAttempt, LIMIT_MAX, searchAttempts } from '../attempts/search.js'
-import type { App, RouteDeps } from '../deps.js'
+import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { DIRECTIONS } from '../kpi/query.js'
 import { flagOf } from '../parameters.js'
 import { many, one, problem, problems, rangeParameters } from './answers.js'
@@ -12,6 +12,7 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/attempts',
     {
+      config: { role: 'viewer' },
       schema: {
         operationId: 'attempts',
         summary: 'Attempts of a Call-ID, or the newest that fit a filter',
@@ -42,8 +43,9 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request) => {
-      const search = attemptSearchOf(request.query, deps.config, deps.nowUs())
-      const { attempts, nextCursor } = await searchAttempts(deps.readers, search)
+      const { config, readers } = seenBy(deps, request.principal)
+      const search = attemptSearchOf(request.query, config, deps.nowUs())
+      const { attempts, nextCursor } = await searchAttempts(readers, search)
       return { attempts, next_cursor: nextCursor }
     },
   )
@@ -51,6 +53,7 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/attempts/:id',
     {
+      config: { role: 'viewer' },
       schema: {
         operationId: 'attempt',
         summary: 'One attempt: its record and its messages in order',
@@ -70,8 +73,13 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request) => {
-      const attempt = await findAttempt(deps.readers, request.params.id, flagOf('facts', request.query.facts))
-      const { messages, isCut } = await messagesOf(deps.readers, attempt)
+      const { readers } = seenBy(deps, request.principal)
+      const { attempt, key } = await findAttempt(
+        readers,
+        request.params.id,
+        flagOf('facts', request.query.facts),
+      )
+      const { messages, isCut } = await messagesOf(readers, key)
       return { attempt, messages, messages_cut: isCut }
     },
   )

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { carriersAnswer, readCarriers } from '../carriers/carriers.js'
-import type { App, RouteDeps } from '../deps.js'
+import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { longestSpanS } from '../kpi/query.js'
 import { oneOf } from '../parameters.js'
 import { spanOf } from '../time-span.js'
@@ -10,6 +10,7 @@ export function carrierRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/carriers',
     {
+      config: { role: 'viewer' },
       schema: {
         operationId: 'carriers',
         summary: 'The configured carriers, and unknown peers with the YAML that would name them',
@@ -26,7 +27,8 @@ export function carrierRoutes(app: App, deps: RouteDeps): void {
           wholeMinutes: { otherwise: '' },
         },
       )
-      return readCarriers(deps.readers, deps.config, span, deps.live().asOfUs)
+      const { config, readers } = seenBy(deps, request.principal)
+      return readCarriers(readers, config, span, deps.live().asOfUs)
     },
   )
 }

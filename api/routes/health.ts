@@ -24,6 +24,7 @@ export function healthRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/readyz',
     {
+      config: { role: 'viewer' },
       schema: {
         operationId: 'readyz',
         summary: 'The store can be read and frames are taken; otherwise 503 with the reason',
@@ -42,6 +43,7 @@ export function healthRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/metrics',
     {
+      config: { role: 'viewer', isOfAllCarriers: true },
       schema: {
         operationId: 'metrics',
         summary: "Prometheus text of the process's own health",
@@ -56,6 +58,7 @@ export function healthRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/openapi.json',
     {
+      config: { role: 'viewer' },
       schema: {
         operationId: 'openapi',
         summary: 'This description',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { KPI_NAMES } from '../../schemas/kpi-catalog.js'
-import type { App, RouteDeps } from '../deps.js'
+import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { kpiAnswer, kpiAnswerOf } from '../kpi/answer.js'
 import { DIMENSIONS, DIRECTIONS, kpiQueryOf } from '../kpi/query.js'
 import { readKpiGroups } from '../kpi/series.js'
@@ -10,6 +10,7 @@ export function kpiRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/kpis',
     {
+      config: { role: 'viewer' },
       schema: {
         operationId: 'kpis',
         summary: 'KPIs of carriers, sites and directions',
@@ -29,8 +30,9 @@ export function kpiRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request) => {
-      const query = kpiQueryOf(request.query, deps.config, deps.nowUs())
-      return kpiAnswerOf(query, await readKpiGroups(deps.readers, deps.config, query), deps.live().asOfUs)
+      const { config, readers } = seenBy(deps, request.principal)
+      const query = kpiQueryOf(request.query, config, deps.nowUs())
+      return kpiAnswerOf(query, await readKpiGroups(readers, config, query), deps.live().asOfUs)
     },
   )
 }

@@ -1,6 +1,6 @@
 /** The pages, their style sheet and their script. */
 import { z } from 'zod'
-import type { App, RouteDeps } from '../deps.js'
+import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { attemptPage } from '../page/attempt.js'
 import { attemptsPage } from '../page/attempts.js'
 import { carrierPage } from '../page/carrier.js'
@@ -18,7 +18,7 @@ const range = z.strictObject({
 })
 const parameter = z.union([z.string(), z.array(z.string())]).optional()
 
-const PAGE = { config: { isPage: true }, produces: ['text/html'] } as const
+const PAGE = { config: { isPage: true, role: 'viewer' }, produces: ['text/html'] } as const
 
 export function pageRoutes(app: App, deps: RouteDeps): void {
   const schema = (operationId: string, summary: string) => ({
@@ -31,7 +31,8 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/',
     { config: PAGE.config, schema: { ...schema('page', 'Every carrier on one screen'), querystring: range } },
-    async (request, reply) => htmlOf(reply, await overviewPage(deps, pageRangeOf(request.query, deps))),
+    async (request, reply) =>
+      htmlOf(reply, await overviewPage(seenBy(deps, request.principal), pageRangeOf(request.query, deps))),
   )
 
   app.get(
@@ -45,7 +46,14 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request, reply) =>
-      htmlOf(reply, await carrierPage(deps, request.params.id, pageRangeOf(request.query, deps))),
+      htmlOf(
+        reply,
+        await carrierPage(
+          seenBy(deps, request.principal),
+          request.params.id,
+          pageRangeOf(request.query, deps),
+        ),
+      ),
   )
 
   app.get(
@@ -72,7 +80,8 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
         }),
       },
     },
-    async (request, reply) => htmlOf(reply, await attemptsPage(deps, request.query)),
+    async (request, reply) =>
+      htmlOf(reply, await attemptsPage(seenBy(deps, request.principal), request.query)),
   )
 
   app.get(
@@ -84,7 +93,8 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
         params: z.object({ id: z.string() }),
       },
     },
-    async (request, reply) => htmlOf(reply, await attemptPage(deps, request.params.id)),
+    async (request, reply) =>
+      htmlOf(reply, await attemptPage(seenBy(deps, request.principal), request.params.id)),
   )
 
   asset(app, '/style.css', 'text/css', STYLE)
@@ -100,12 +110,12 @@ function asset(app: App, url: string, type: string, body: string): void {
   app.get(
     url,
     {
-      config: { isPage: true },
+      config: { isPage: true, role: 'viewer' },
       schema: {
         operationId: url.slice(1).replace('.', '_'),
         summary: 'Part of the pages',
         produces: [type],
-        response: { 200: text, 401: problem, 429: problem },
+        response: { 200: text, 401: problem, 403: problem, 429: problem },
       },
     },
     async (_request, reply) => {

@@ -1,6 +1,6 @@
 /** The health of the tap: agents, and what was refused. */
 import { z } from 'zod'
-import type { App, RouteDeps } from '../deps.js'
+import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { longestSpanS } from '../kpi/query.js'
 import { LASTS, pageRangeOf } from '../page/layout.js'
 import { tapPage } from '../page/tap.js'
@@ -24,6 +24,7 @@ export function tapRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/agents',
     {
+      config: { role: 'viewer', isOfAllCarriers: true },
       schema: {
         operationId: 'agents',
         summary: 'Capture agents: what they sent in the range, and how they are doing now',
@@ -72,7 +73,7 @@ export function tapRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/tap',
     {
-      config: { isPage: true },
+      config: { isPage: true, role: 'viewer', isOfAllCarriers: true },
       schema: {
         operationId: 'tap_page',
         summary: 'Every agent on one screen',
@@ -86,13 +87,15 @@ export function tapRoutes(app: App, deps: RouteDeps): void {
     },
     async (request, reply) => {
       reply.type('text/html; charset=utf-8')
-      return (await tapPage(deps, pageRangeOf(request.query, deps))).text
+      return (await tapPage(seenBy(deps, request.principal), pageRangeOf(request.query, deps))).text
     },
   )
 
   app.get(
     '/v1/refused',
     {
+      // Samples are bytes off the wire.
+      config: { role: 'investigator', isOfAllCarriers: true },
       schema: {
         operationId: 'refused',
         summary: 'What was refused or could not be read, by reason, with samples',
@@ -102,7 +105,7 @@ export function tapRoutes(app: App, deps: RouteDeps): void {
     },
     async (request) => ({
       reasons: await readRefused(
-        deps.readers,
+        seenBy(deps, request.principal).readers,
         deps.live(),
         wholeNumberOf('limit', request.query.limit, { min: 1, max: 20, example: 5 }) ?? 5,
       ),

@@ -2,8 +2,9 @@
  * The agents: what each sent in a span, and how it is doing at as_of, whatever the span (`verdict.ts`).
  */
 import { z } from 'zod'
+import { LOOPBACK } from '../../schemas/tokens.js'
 import type { RouteDeps } from '../deps.js'
-import type { Readers } from '../readers.js'
+import type { Connections, Readers } from '../readers.js'
 import { isoUsOf, type Span } from '../time-span.js'
 import { FORMULAS } from './formulas.js'
 import { AGENTS_MAX, type HeardOf, type MinutesHistory, readHeardOf, readHistories } from './history.js'
@@ -82,18 +83,18 @@ interface Watch {
   /** The newest look at the agents, and the as_of it is of. */
   now: { asOfUs: number; agents: Promise<Now> } | undefined
 }
-const watches = new WeakMap<Readers, Watch>()
+const watches = new WeakMap<Connections, Watch>()
 
 /** Pages and scrapes that come together share a look: it reads days of minutes. */
 const LOOK_SHARED_US = 5e6
 
 function watchOf(deps: RouteDeps): Watch {
-  const watch = watches.get(deps.readers) ?? {
+  const watch = watches.get(deps.readers.connections) ?? {
     drops: new KernelDrops(),
     oneSided: new OneSidedCalls(),
     now: undefined,
   }
-  watches.set(deps.readers, watch)
+  watches.set(deps.readers.connections, watch)
   return watch
 }
 
@@ -106,15 +107,18 @@ export function kernelDropRatio(deps: RouteDeps): number | null {
   return watchOf(deps).drops.ratio(deps.nowUs(), deps.live()) ?? null
 }
 
-/** Agents heard of in the span or in the days before as_of: one that fell silent stays in view, with counts of 0. */
+/**
+ * The tap is of all carriers together, whoever asks: routes that show it are not for a token of some (`isOfAllCarriers`), and
+ * readers that are held to carriers refuse.
+ *
+ * Agents heard of in the span or in the days before as_of: one that fell silent stays in view, with counts of 0.
+ */
 export async function readAgents(deps: RouteDeps, span: Span): Promise<AgentJson[]> {
   watchTap(deps)
   const watch = watchOf(deps)
+  const readers = deps.readers.seenBy(LOOPBACK)
   const { asOfUs } = deps.live()
-  const [sums, now] = await Promise.all([
-    readSums(deps.readers, span, asOfUs),
-    nowOf(watch, deps.readers, asOfUs),
-  ])
+  const [sums, now] = await Promise.all([readSums(readers, span, asOfUs), nowOf(watch, readers, asOfUs)])
   const collector = collectorOf(deps, watch, now.asOfUs)
   const siteOf = siteOfAgent(deps)
   const countsOf = new Map(sums.map((sum) => [sum.agent, sum]))

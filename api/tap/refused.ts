@@ -48,12 +48,14 @@ interface SampleRow {
 }
 
 export async function readRefused(readers: Readers, live: LiveStatus, limit: number): Promise<RefusedJson[]> {
-  const rows = await readers.select<SampleRow>(
+  const rows = await readers.selectMasked<SampleRow, SampleRow>(
     `SELECT stage, reason, toUnixTimestamp64Micro(received_at) AS received_us, transport, peer_address, size_bytes,
        base64Encode(sample) AS sample_base64
      FROM rejected_frames FINAL ORDER BY stage, reason, received_at DESC, sample_id
      LIMIT {limit:UInt32} BY stage, reason LIMIT 2000`,
     { limit: Math.min(limit, SAMPLES_PER_REASON_MAX) },
+    (row) => row,
+    (row) => ({ ...row, sample_base64: '' }),
   )
   const reasons = new Map<string, RefusedJson>()
   const reasonOf = (stage: string, reason: string) => {

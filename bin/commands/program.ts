@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { environmentNames } from '../connect/config.js'
 import { nearest } from '../connect/nearest.js'
+import { addAlertsCommand } from './alerts.js'
 import { addDemoCommand } from './demo.js'
 import { addDoctorCommand } from './doctor.js'
 import { failureOf } from './failure.js'
@@ -10,6 +11,7 @@ import { addRecomputeCommand } from './recompute.js'
 import { addReplayCommand } from './replay.js'
 import { addRoleCommands } from './roles.js'
 import { addStartCommand } from './start.js'
+import { addTokenCommand } from './token.js'
 import { version } from './version.js'
 
 const HELP = `
@@ -18,6 +20,8 @@ Begin with:
   trunkscope start                real calls: point an agent (heplify, Kamailio siptrace, …) at 127.0.0.1:9060
   trunkscope replay calls.hep --data ./replayed      the calls of a capture
   trunkscope doctor               what could be wrong on this machine
+
+Off loopback the API asks for a token: trunkscope token makes one.
 
 A cluster (docs/cluster.md) is trunkscope init, then capture, store and api, each a process of its own.
 
@@ -52,6 +56,8 @@ export function buildProgram(runners: Runners, output: Output): Command {
   addReplayCommand(program, runners)
   addRecomputeCommand(program, runners)
   addDoctorCommand(program, runners)
+  addTokenCommand(program, output.out)
+  addAlertsCommand(program, output.out)
   addRoleCommands(program, runners)
   program.hook('preAction', () => noteUnknownVariables(program, output))
   return program

@@ -1,5 +1,5 @@
 /** The roles of a cluster, one process each: `capture`, `store`, `api`, and `init` which prepares their ground. */
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { readConfig } from '../connect/config.js'
 import { checkExposure, type Endpoint } from '../connect/exposure.js'
@@ -10,6 +10,8 @@ export interface InitOptions {
   config: TrunkscopeConfig
   /** Files named as the ClickHouse users, each with the password of one; undefined: users are somebody else's affair. */
   passwordFolder: string | undefined
+  /** Print the DDL for this cluster of ClickHouse servers, and do nothing else. */
+  clusterName: string | undefined
 }
 
 export interface RoleOptions {
@@ -55,20 +57,21 @@ Examples:
   trunkscope store --config trunkscope.yaml --http 127.0.0.1:8083      # a second one on the same machine`
 
 const API_HELP = `
-Page and API over ClickHouse. It only reads; give it a user that may do no more.
+Page and API over ClickHouse. It only reads; give it a user that may do no more. SIGHUP reads names, carriers and tokens again.
 ${CLUSTER}
 
 Examples:
   trunkscope api --config trunkscope.yaml
-  TRUNKSCOPE_API_TOKENS=$(openssl rand -hex 32) trunkscope api --config trunkscope.yaml --http 0.0.0.0:8080`
+  trunkscope api --config trunkscope.yaml --http 0.0.0.0:8080      # asks for tokens: trunkscope token --help`
 
 const INIT_HELP = `
 Makes the topic and the database with its tables, or brings the tables to this version. Safe to run again, and beside others.
 The ClickHouse user needs the right to create tables.
 ${CLUSTER}
 
-Example:
-  trunkscope init --config trunkscope.yaml`
+Examples:
+  trunkscope init --config trunkscope.yaml
+  trunkscope init --print-cluster-ddl telephony > tables.sql`
 
 interface Given {
   config?: string
@@ -124,10 +127,25 @@ export function addRoleCommands(program: Command, runners: Runners): void {
         'also make the ClickHouse users: the folder has a file with the password of each (admin, store, api, grafana)',
       ).argParser(parseFolder),
     )
-    .addHelpText('after', INIT_HELP)
-    .action(async (given: { config?: string; passwords?: string }) =>
-      runners.init({ config: readConfig(given.config || undefined), passwordFolder: given.passwords }),
+    .addOption(
+      new Option(
+        '--print-cluster-ddl <NAME>',
+        'print the tables of a replicated, sharded ClickHouse cluster of that name (experimental), and do nothing else',
+      ).argParser(parseClusterName),
     )
+    .addHelpText('after', INIT_HELP)
+    .action(async (given: { config?: string; passwords?: string; printClusterDdl?: string }) =>
+      runners.init({
+        config: readConfig(given.config || undefined),
+        passwordFolder: given.passwords,
+        clusterName: given.printClusterDdl,
+      }),
+    )
+}
+
+function parseClusterName(text: string): string {
+  if (/^\w+$/.test(text)) return text
+  throw new InvalidArgumentError('Write its name as in remote_servers: letters, digits and _.')
 }
 
 const configOption = () =>

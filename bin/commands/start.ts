@@ -20,7 +20,7 @@ Examples:
   trunkscope start
   trunkscope start --config trunkscope.yaml --data /var/lib/trunkscope
   TRUNKSCOPE_AGENT_KEY=a-shared-secret trunkscope start --hep-udp 0.0.0.0:9060 --hep-tcp 0.0.0.0:9060
-  TRUNKSCOPE_API_TOKENS=$(openssl rand -hex 32) trunkscope start --http 0.0.0.0:8080
+  trunkscope start --config trunkscope.yaml --http 0.0.0.0:8080      # asks for tokens: trunkscope token --help
 
 Ctrl-C stops it: what was accepted is stored first. One process a data folder. SIGHUP reads the configuration again: who is who
 and thresholds (for what comes, not for what is stored), agent key, allow-list, certificates; a broken file changes nothing.`

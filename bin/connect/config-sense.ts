@@ -4,7 +4,9 @@
  * of the shape; what has the wrong shape is passed over here.
  */
 import { isNetwork, type Prefix, prefixesOverlap, prefixText, readPrefix } from '../../sip/ip-prefix.js'
+import { alertMistakes } from './config-alerts.js'
 import { type Mistake, valueAt } from './config-shape.js'
+import { sloMistakes } from './config-slos.js'
 import { type ConfigPath, pathText } from './config-text.js'
 import { nearest } from './nearest.js'
 
@@ -27,15 +29,20 @@ export function senseMistakes(data: unknown): Mistake[] {
   const sites = entriesOf(data, 'sites')
   const carriers = entriesOf(data, 'carriers')
   const customers = entriesOf(data, 'customers')
+  const tokens = entriesOf(data, 'tokens')
   const peers = [...peersOf('carrier', carriers), ...peersOf('customer', customers)]
   return [
-    ...[sites, carriers, customers].flatMap(repeatedIds),
+    ...[sites, carriers, customers, tokens].flatMap(repeatedIds),
+    ...repeatedTokens(tokens),
+    ...unknownCarriers(tokens, carriers),
     ...repeatedAgents(sites),
     ...networks(sites, [...carriers, ...customers], allowedAgents(data)),
     ...overlappingSbcs(sites),
     ...unknownSites(peers, sites),
     ...sharedPeers(peers),
     ...peersOnSbcs(peers, sites),
+    ...alertMistakes(data),
+    ...sloMistakes(data),
   ]
 }
 
@@ -82,6 +89,40 @@ function repeatedIds(entries: Entry[]): Mistake[] {
     entries.filter(({ id }) => id !== '').map(({ id, path }) => ({ value: id, path: [...path, 'id'] })),
     (id, first) =>
       `${id} is already the id of ${first}; every id stands once, so rename one or join the two blocks`,
+  )
+}
+
+/** One token under two ids would be whoever stands first. */
+function repeatedTokens(tokens: Entry[]): Mistake[] {
+  return repeated(
+    tokens
+      .filter(({ block }) => typeof block.sha256 === 'string')
+      .map(({ block, path }) => ({ value: block.sha256, path: [...path, 'sha256'] })),
+    (_, first) => `is the token of ${first} again; make another with: trunkscope token`,
+  )
+}
+
+/** A token for a carrier that nobody knows would show nothing, and everybody would look for the calls. */
+function unknownCarriers(tokens: Entry[], carriers: Entry[]): Mistake[] {
+  const known = carriers.map(({ id }) => id).filter((id) => id !== '')
+  return tokens.flatMap((token) =>
+    listOf(token, 'carriers').flatMap(({ path, value }) => {
+      if (typeof value !== 'string' || known.includes(value)) return []
+      const meant = nearest(value, known)
+      const fix =
+        meant !== undefined
+          ? `did you mean ${meant}?`
+          : known.length > 0
+            ? `write one of ${known.join(', ')}`
+            : 'add it under carriers'
+      return [
+        {
+          code: 'TRUNKSCOPE_CONFIG_UNKNOWN_CARRIER' as const,
+          path,
+          problem: `no carrier has the id ${value}; ${fix}`,
+        },
+      ]
+    }),
   )
 }
 

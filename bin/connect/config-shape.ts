@@ -15,6 +15,7 @@ export type ConfigMistakeCode =
   | 'TRUNKSCOPE_CONFIG_BAD_VALUE'
   | 'TRUNKSCOPE_CONFIG_DUPLICATE'
   | 'TRUNKSCOPE_CONFIG_UNKNOWN_SITE'
+  | 'TRUNKSCOPE_CONFIG_UNKNOWN_CARRIER'
   | 'TRUNKSCOPE_CONFIG_AMBIGUOUS_ADDRESS'
 
 export interface Mistake {
@@ -39,8 +40,20 @@ export interface SchemaNode {
 
 export const CONFIG_SHAPE = z.toJSONSchema(configSchema, { io: 'input' }) as SchemaNode
 
-/** Values under these keys are secrets: no message repeats them. */
-const SECRET_KEYS: ReadonlySet<unknown> = new Set(['agent_key', 'api_tokens'])
+/** Keys of earlier versions, and what stands in their place. */
+export const REPLACED_KEYS: Readonly<Record<string, string>> = {
+  api_tokens:
+    'is replaced by tokens, which hold the SHA-256 of a token, a role and an expiry; make each with: trunkscope token ' +
+    '--id grafana --role viewer, and write the lines it prints under tokens',
+  api_tokens_file:
+    'is replaced by tokens_file, a YAML list of tokens (id, sha256, role); make each with: trunkscope token --id grafana ' +
+    '--role viewer, and write the lines it prints into that file',
+}
+
+/** Secrets, and what a secret is easily written in the place of: no message repeats these values. */
+function isSecret(path: ConfigPath): boolean {
+  return path[0] === 'agent_key' || path.at(-1) === 'sha256'
+}
 
 export function shapeMistakes(data: unknown): Mistake[] {
   const result = configSchema.safeParse(data)
@@ -74,6 +87,9 @@ function refusesBlocks(issue: Issue): boolean {
 }
 
 function unknownKey(path: ConfigPath, key: string): Mistake {
+  const replaced = path.length === 0 ? REPLACED_KEYS[key] : undefined
+  if (replaced !== undefined)
+    return { code: 'TRUNKSCOPE_CONFIG_UNKNOWN_KEY', path: [key], atKey: true, problem: replaced }
   const known = Object.keys(nodeAt(path)?.properties ?? {})
   const meant = nearest(key, known)
   return {
@@ -94,6 +110,8 @@ const EXAMPLES = {
   cidr: '198.51.100.10/32',
   brokers: '[kafka-1.example:9092]',
   url: 'http://clickhouse.example:8123',
+  sha256: '<what trunkscope token prints>',
+  role: 'viewer',
 }
 
 const isFile = (key: string) => key.endsWith('_file')
@@ -137,7 +155,7 @@ function badValue(issue: Issue, path: ConfigPath, value: unknown): string {
 }
 
 function tooShort(path: ConfigPath, minimum: number | bigint): string {
-  if (SECRET_KEYS.has(path[0])) {
+  if (isSecret(path)) {
     return `is too short; write at least ${minimum} characters, for example ${SECRET_EXAMPLE}`
   }
   return `is empty; write ${isFile(keyOf(path)) ? 'the path of a file' : 'a text'}`
@@ -146,6 +164,7 @@ function tooShort(path: ConfigPath, minimum: number | bigint): string {
 /** The schema says itself what to write, except where zod's own words stand. */
 function badFormat(issue: Issue & { code: 'invalid_format' }, path: ConfigPath, shown: string): string {
   if (issue.format === 'url') return `is ${shown}; write a URL such as ${EXAMPLES.url}`
+  if (isSecret(path)) return issue.message
   if (!issue.message.startsWith('Invalid ')) return `${shown} ${issue.message}`
   return `is ${shown}; write a ${keyOf(path)} that matches ${issue.pattern ?? issue.format}`
 }
@@ -156,7 +175,7 @@ function wantedKind(node: SchemaNode | undefined, path: ConfigPath, value: unkno
   const isNumber = typeof value === 'number' || typeof value === 'boolean'
   const key = keyOf(path)
   const plain = typeof value === 'string' || isNumber ? String(value) : undefined
-  if (SECRET_KEYS.has(path[0])) return node?.type === 'array' ? 'write a list' : 'write a text, in quotes'
+  if (isSecret(path)) return node?.type === 'array' ? 'write a list' : 'write a text, in quotes'
   if (node?.type === 'string' && isNumber) return `write it in quotes: '${plain}'`
   if (node?.type === 'integer' && typeof value === 'string' && /^\d+$/.test(value)) {
     return `write it without quotes: ${value}`
@@ -202,10 +221,11 @@ function kindOf(node: SchemaNode | undefined): string {
 }
 
 function shownValue(path: ConfigPath, value: unknown): string {
-  if (SECRET_KEYS.has(path[0])) return 'a secret of the wrong kind'
+  if (isSecret(path)) return 'a secret of the wrong kind'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object' && value !== null) return 'a block of keys'
-  const text = JSON.stringify(value) ?? 'nothing'
+  // An address may hold a password.
+  const text = (JSON.stringify(value) ?? 'nothing').replace(/\/\/[^/?#]*@/g, '//…@')
   return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }
 

@@ -19,6 +19,7 @@ import {
   type ConfigMistakeCode,
   type Mistake,
   nodeAt,
+  REPLACED_KEYS,
   type SchemaNode,
   shapeMistakes,
   valueAt,
@@ -135,7 +136,7 @@ function withoutForeignKeys(
   note: (text: string) => void,
 ): Record<string, unknown> {
   const known = Object.keys(CONFIG_SHAPE.properties!)
-  const foreign = Object.keys(data).filter((key) => !known.includes(key))
+  const foreign = Object.keys(data).filter((key) => !known.includes(key) && !(key in REPLACED_KEYS))
   if (foreign.length === 0) return data
   const named = foreign.map((key) => {
     const meant = nearest(
@@ -145,7 +146,7 @@ function withoutForeignKeys(
     return meant === undefined ? key : `${key} (did you mean ${meant}?)`
   })
   note(`${path}: left out what is not configuration: ${named.join(', ')}`)
-  return Object.fromEntries(Object.entries(data).filter(([key]) => known.includes(key)))
+  return Object.fromEntries(Object.entries(data).filter(([key]) => !foreign.includes(key)))
 }
 
 interface Override {
@@ -167,12 +168,13 @@ export function environmentNames(): { name: string; path: ConfigPath }[] {
 const variableOf = (path: ConfigPath) => `TRUNKSCOPE_${path.join('_').toUpperCase()}`
 
 function environmentOverrides(env: Environment): Override[] {
-  return environmentNames().flatMap(({ name, path }) => {
+  const replaced = Object.keys(REPLACED_KEYS).map((key) => ({ name: variableOf([key]), path: [key] }))
+  return [...environmentNames(), ...replaced].flatMap(({ name, path }) => {
     const text = env[name]
     if (text === undefined) return []
     const node = nodeAt(path)
     // An empty secret is a mistake to be told; any other empty variable is one that was never filled in.
-    if (text === '' && path[0] !== 'agent_key' && path[0] !== 'api_tokens') return []
+    if (text === '' && path[0] !== 'agent_key') return []
     return [{ name, path, ...valueOfText(text, node, path) }]
   })
 }

@@ -10,6 +10,7 @@
  * Source   faults.md §4.1 and §4.2.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import type { Token } from '../../schemas/tokens.js'
 
 export interface Endpoint {
   /** Without brackets. */
@@ -43,19 +44,31 @@ type HepAdmission = Pick<TrunkscopeConfig, 'agent_key'> & {
 
 export function checkExposure(
   listen: HepListeners & { http: Endpoint },
-  config: Pick<TrunkscopeConfig, 'api_tokens'> & HepAdmission,
+  config: Pick<TrunkscopeConfig, 'tokens'> & HepAdmission,
 ): void {
   checkHttpExposure(listen.http, config)
   checkHepExposure(listen, config)
 }
 
-export function checkHttpExposure(http: Endpoint, config: Pick<TrunkscopeConfig, 'api_tokens'>): void {
-  if (isLoopback(http.host) || config.api_tokens.length > 0) return
+/**
+ * The tokens that are asked for, looked up each time so that a reload is heard: undefined on loopback without any.
+ * Off loopback without any it is an empty list: then nobody comes in.
+ */
+export function tokensAsked(
+  http: Endpoint,
+  config: Pick<TrunkscopeConfig, 'tokens'>,
+): () => readonly Token[] | undefined {
+  const mayBeOpen = isLoopback(http.host)
+  return () => (mayBeOpen && config.tokens.length === 0 ? undefined : config.tokens)
+}
+
+export function checkHttpExposure(http: Endpoint, config: Pick<TrunkscopeConfig, 'tokens'>): void {
+  if (isLoopback(http.host) || config.tokens.length > 0) return
   throw new ExposureError(
     'TRUNKSCOPE_API_TOKEN_REQUIRED',
     `HTTP on ${endpointText(http)} could be reached from other machines, and no bearer token is configured.`,
-    'Make one with: openssl rand -hex 32\n' +
-      'and put it under api_tokens of the configuration, or into the variable TRUNKSCOPE_API_TOKENS; ' +
+    'Make one with: trunkscope token --id admin --role admin\n' +
+      'and put the lines it prints under tokens of the configuration, or into the file of tokens_file; ' +
       'or listen on loopback: --http 127.0.0.1:8080',
   )
 }

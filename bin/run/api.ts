@@ -3,18 +3,24 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { buildApp } from '../../api/app.js'
 import { listen } from '../../api/listen.js'
+import { Connections } from '../../api/readers.js'
 import { liveStatus } from '../../collector/live.js'
 import { checkSchema } from '../../collector/store/schema.js'
 import { ownMetrics } from '../../collector/telemetry.js'
+import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { RoleOptions } from '../commands/roles.js'
 import { openServer } from '../connect/clickhouse.js'
-import { isLoopback } from '../connect/exposure.js'
+import { checkHttpExposure, tokensAsked } from '../connect/exposure.js'
 import { needed } from '../connect/needed.js'
+import { type Alerts, type AlertsOptions, startAlerts } from './alerts.js'
 import { failure } from './capture.js'
 import { processLog } from './log.js'
+import { reloadOnHup } from './reload.js'
 import { Undo } from './undo.js'
 import { untilStopped } from './until-stopped.js'
 
+/** Statements of an evaluation that run side by side. */
+const ALERT_CONNECTIONS = 2
 const LOOK_INTERVAL_MS = 1_000
 /** As of stands still for so long only when captures or stores are away. */
 const AWAY_MS = 60_000
@@ -60,20 +66,36 @@ export async function runApi(options: RoleOptions): Promise<void> {
         asOfUs: seen.asOfUs,
         problem: seen.problem,
       })
+    const alerts = await alertsOf(config, { live, log }, undo)
+    const ownText = ownMetrics(() => ({ live: live() }))
     const app = await buildApp({
       readers: engine.readers,
       config,
-      tokens: isLoopback(options.http.host) && config.api_tokens.length === 0 ? undefined : config.api_tokens,
+      tokens: tokensAsked(options.http, config),
       demo: false,
       live,
-      metrics: ownMetrics(() => ({ live: live() })),
+      metrics: async () => `${await ownText()}${(await alerts?.metrics()) ?? ''}`,
     })
     const http = await listen(app, options.http)
     listening.http = http.address
     undo.push(() => http.close())
+    reloadOnHup({
+      configPath: options.configPath,
+      read: options.readConfig,
+      apply: async (next) => {
+        checkHttpExposure(options.http, next)
+        const takeOverSinks = alerts?.prepare(next)
+        // Every question reads names, carriers and tokens from the same object.
+        Object.assign(config, next)
+        await takeOverSinks?.()
+        return []
+      },
+      log,
+    })
     say(`Trunkscope answers
   page        http://${http.address}/        API  http://${http.address}/v1/kpis        docs  http://${http.address}/openapi.json
   clickhouse  ${clickhouse.url}, database ${clickhouse.database}
+  alerts      ${alerts === undefined ? 'not evaluated here: clickhouse.alerts is not configured' : `evaluated every ${config.alerts.evaluation_interval_s} s, told to ${config.sinks.length} sinks`}
 Ctrl-C stops it.`)
     await untilStopped(
       {
@@ -81,12 +103,39 @@ Ctrl-C stops it.`)
         stop: async () => {
           clearInterval(looking)
           await http.close()
+          await alerts?.stop()
           await engine.close()
         },
       },
       say,
     )
   })
+}
+
+/** As a user of its own, because the api's may only read; undefined: none is configured, or alerts are switched off. */
+async function alertsOf(
+  config: TrunkscopeConfig,
+  { live, log }: Pick<AlertsOptions, 'live' | 'log'>,
+  undo: Undo,
+): Promise<Alerts | undefined> {
+  const { alerts: user, ...server } = needed(config, 'clickhouse', 'api')
+  if (user === undefined) {
+    if (config.sinks.length > 0)
+      log(
+        'warn',
+        'sinks are configured and no alert is evaluated here: clickhouse.alerts names no user that may write them',
+      )
+    return undefined
+  }
+  const engine = await openServer(
+    { ...server, username: user.username, password_file: user.password_file },
+    'store',
+  )
+  undo.push(() => engine.close())
+  const connections = new Connections(engine.readers.slice(0, ALERT_CONNECTIONS))
+  const alerts = await startAlerts({ client: engine.writer, connections, config, live, log })
+  undo.push(() => alerts.stop())
+  return { ...alerts, stop: () => alerts.stop().finally(() => engine.close()) }
 }
 
 /** How far the stores have come: the highest received-at of any. */

@@ -70,7 +70,7 @@ function mistakesOf(error: unknown): string[] {
     )
   }
   const { code, message } = error as { code?: unknown; message: string }
-  // A file that the configuration names: agent_key_file, api_tokens_file.
+  // A file that the configuration names: agent_key_file, tokens_file.
   if (String(code).startsWith('TRUNKSCOPE_CONFIG_')) return [message]
   throw error
 }

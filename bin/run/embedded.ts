@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { buildApp } from '../../api/app.js'
 import { listen } from '../../api/listen.js'
+import { Connections } from '../../api/readers.js'
 import { SpoolBus } from '../../collector/bus/spool-bus.js'
 import { startCapture } from '../../collector/capture/capture.js'
 import { liveStatus } from '../../collector/live.js'
@@ -22,7 +23,8 @@ import type { ListenOptions } from '../commands/options.js'
 import { captureSettings } from '../connect/capture-settings.js'
 import { openEmbeddedEngine } from '../connect/clickhouse.js'
 import { openDataFolder } from '../connect/data-folder.js'
-import { type Endpoint, endpointText, isLoopback } from '../connect/exposure.js'
+import { type Endpoint, endpointText, tokensAsked } from '../connect/exposure.js'
+import { startAlerts } from './alerts.js'
 import { captureOptions } from './capture-options.js'
 
 export type Log = (level: 'info' | 'warn' | 'error', sentence: string) => void
@@ -124,16 +126,19 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     })
     delivery.catch(fail)
 
+    const connections = new Connections(engine.readers)
+    const alerts = await startAlerts({ client: engine.writer, connections, config, live, log })
+    undo.push(() => alerts.stop())
     const metricsText = ownMetrics(() => ({ live: live(), store: store.status, capture: capture.counters() }))
     const app = await buildApp({
-      readers: engine.readers,
+      readers: connections,
       config,
-      tokens: isLoopback(options.http.host) && config.api_tokens.length === 0 ? undefined : config.api_tokens,
+      tokens: tokensAsked(options.http, config),
       demo: options.demo,
       live,
       metrics: async () => {
         await lag.refresh()
-        return metricsText()
+        return `${await metricsText()}${await alerts.metrics()}`
       },
     })
     undo.push(async () => {
@@ -155,16 +160,19 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       bufferGranted: capture.bufferGranted,
       live,
       reload: async (next) => {
+        const takeOverSinks = alerts.prepare(next)
         const notices = await capture.reload(captureSettings(next))
         store.reconfigure(next)
         // The api reads names and peers from the same object.
         Object.assign(config, next)
+        await takeOverSinks()
         return notices
       },
       failed,
       stop: async () => {
         lag.stop()
         await app.close()
+        await alerts.stop()
         await capture.stop()
         bus.notify(capture.endPosition, capture.receivedUntilUs)
         try {

@@ -4,14 +4,14 @@ import { buildApp } from '../../api/app.js'
 import { listen } from '../../api/listen.js'
 import { ownMetrics, type Snapshot } from '../../collector/telemetry.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
-import { type Endpoint, isLoopback } from '../connect/exposure.js'
+import { type Endpoint, tokensAsked } from '../connect/exposure.js'
 
 export async function serveHealth(http: Endpoint, config: TrunkscopeConfig, snapshot: () => Snapshot) {
   const app = await buildApp(
     {
       readers: [],
       config,
-      tokens: isLoopback(http.host) && config.api_tokens.length === 0 ? undefined : config.api_tokens,
+      tokens: tokensAsked(http, config),
       demo: false,
       live: () => snapshot().live,
       metrics: ownMetrics(snapshot),

@@ -1,21 +1,32 @@
 // tidy: tested by test/pipeline/cluster.test.ts
-/** `trunkscope init`: makes the topic, the database and its tables, or brings them up to date. Safe to run again. */
+/**
+ * `trunkscope init`: makes the topic, the database and its tables, or brings them up to date. Safe to run again.
+ * Asked for the tables of a ClickHouse cluster it prints their DDL and does nothing.
+ */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { KafkaBus } from '../../collector/bus/kafka-bus.js'
-import { applySchema } from '../../collector/store/schema.js'
+import { clusterDdl } from '../../collector/store/cluster-ddl.js'
+import { applySchema, columnAddition, KPI_TABLES, migrations } from '../../collector/store/schema.js'
 import { withSchemaLock } from '../../collector/store/schema-lock.js'
 import {
+  ALERTS_USER,
   SERVER_USERS,
   type ServerPasswords,
   serverUserStatements,
 } from '../../collector/store/server-users.js'
+import { KPI_COLUMNS } from '../../schemas/kpi-rollup.js'
 import type { InitOptions } from '../commands/roles.js'
 import { createDatabase, openServer } from '../connect/clickhouse.js'
 import { needed } from '../connect/needed.js'
 import { secretsOf } from '../connect/secret-files.js'
 import { processLog } from './log.js'
 
-export async function runInit({ config, passwordFolder }: InitOptions): Promise<void> {
+export async function runInit({ config, passwordFolder, clusterName }: InitOptions): Promise<void> {
+  if (clusterName !== undefined) {
+    process.stdout.write(clusterDdlText(clusterName, config.clickhouse?.database ?? 'trunkscope'))
+    return
+  }
   const kafka = needed(config, 'kafka', 'init')
   const clickhouse = needed(config, 'clickhouse', 'init')
   const log = processLog()
@@ -28,9 +39,15 @@ export async function runInit({ config, passwordFolder }: InitOptions): Promise<
       const passwords = Object.fromEntries(
         SERVER_USERS.map((user) => [user, secretsOf(join(passwordFolder, user), '--passwords', 1)[0]]),
       ) as ServerPasswords
+      const alertsFile = join(passwordFolder, ALERTS_USER)
+      if (existsSync(alertsFile)) passwords[ALERTS_USER] = secretsOf(alertsFile, '--passwords', 1)[0]
       for (const query of serverUserStatements(clickhouse.database, passwords))
         await engine.writer.command({ query })
-      say(`users of ClickHouse: ${SERVER_USERS.map((user) => `trunkscope_${user}`).join(', ')}`)
+      say(
+        `users of ClickHouse: ${Object.keys(passwords)
+          .map((user) => `trunkscope_${user}`)
+          .join(', ')}`,
+      )
     }
   } finally {
     await engine.close()
@@ -49,4 +66,10 @@ export async function runInit({ config, passwordFolder }: InitOptions): Promise<
   say(
     `topic ${kafka.topic} at ${kafka.brokers.join(', ')}: there, at least ${kafka.base_partitions} partitions`,
   )
+}
+
+/** Experimental: see docs/clickhouse.md. */
+function clusterDdlText(name: string, database: string): string {
+  const columns = new Map(KPI_TABLES.map((table) => [table, KPI_COLUMNS.map(columnAddition)]))
+  return `${clusterDdl(migrations(), columns, { name, database }).join(';\n')};\n`
 }

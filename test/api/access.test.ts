@@ -1,37 +1,42 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { App } from '../../api/deps.js'
+import { ROLES, type Token } from '../../schemas/tokens.js'
+import { addressesOf, routesOf, SAMPLES } from './samples.js'
 import { TestStore } from './support.js'
 
 const TOKEN = 'a'.repeat(40)
 const OTHER = 'b'.repeat(40)
+const BRIEF = 'c'.repeat(40)
+const tokenOf = (id: string, written: string, more: Partial<Token> = {}): Token => ({
+  id,
+  sha256: createHash('sha256').update(written).digest('hex'),
+  role: 'admin',
+  ...more,
+})
 
 let store: TestStore
 let app: App
 let nowMs = 1_795_176_000_000
+const EXPIRES = '2026-11-20T12:30:00+00:00'
+let tokens = [
+  tokenOf('one', TOKEN),
+  tokenOf('other', OTHER, { role: 'viewer' }),
+  tokenOf('brief', BRIEF, { expires: EXPIRES }),
+  ...ROLES.flatMap((role) => [
+    tokenOf(role, `all-${role}`, { role }),
+    tokenOf(`alpha-${role}`, `alpha-${role}`, { role, carriers: ['alpha'] }),
+  ]),
+]
 
 beforeAll(async () => {
   store = await TestStore.open()
-  app = await store.app({ tokens: [TOKEN, OTHER], nowMs: () => nowMs })
+  app = await store.app({ tokens: () => tokens, nowMs: () => nowMs })
 })
 afterAll(async () => {
   await app.close()
   await store.close()
 })
-
-/** Every route that is registered, from Fastify's own table. */
-function routes(): { method: string; url: string }[] {
-  const found: { method: string; url: string }[] = []
-  const path: string[] = []
-  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
-    const match = /^([│ ]*)(?:├── |└── )(\S*)(?: \(([A-Z, ]+)\))?/.exec(line)
-    if (match === null) continue
-    const depth = match[1]!.length / 4
-    path.length = depth
-    path.push(match[2]!)
-    for (const method of match[3]?.split(', ') ?? []) found.push({ method, url: path.join('') })
-  }
-  return found
-}
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const basic = (token: string) => ({
@@ -39,27 +44,68 @@ const basic = (token: string) => ({
 })
 
 describe('access', () => {
+  it('every route says who may ask it, and has a question in samples.ts', () => {
+    expect(routesOf(app).filter((route) => !Object.hasOwn(SAMPLES, route))).toEqual([])
+  })
+
   it('every route but /healthz asks for a token', async () => {
-    const table = routes()
-    const urls = table.map(({ url }) => url)
-    for (const url of [
-      '/',
-      '/v1/kpis',
-      '/metrics',
-      '/openapi.json',
-      '/style.css',
-      '/attempts/:id',
-      '/v1/refused',
-    ]) {
-      expect(urls).toContain(url)
+    for (const route of routesOf(app)) {
+      const [method, url] = [route.split(' ')[0], addressesOf(route, SAMPLES[route]!, 'a'.repeat(32))[0]]
+      const { statusCode } = await app.inject({ method: method as 'GET', url: url! })
+      expect([route, statusCode]).toEqual([route, route === 'GET /healthz' ? 200 : 401])
     }
-    for (const { method, url } of table) {
-      const response = await app.inject({
-        method: method as 'GET',
-        url: url.replace(':id', 'a'.repeat(32)),
-      })
-      expect([method, url, response.statusCode]).toEqual([method, url, url === '/healthz' ? 200 : 401])
+  })
+
+  it('a role is enough from the one that the route names; a token of some carriers gets nothing of all of them', async () => {
+    for (const route of routesOf(app)) {
+      const sample = SAMPLES[route]!
+      if (sample.role === undefined) continue
+      const url = addressesOf(route, sample, 'a'.repeat(32))[0]!
+      for (const role of ROLES) {
+        for (const kind of ['all', 'alpha']) {
+          const response = await app.inject({
+            method: route.split(' ')[0] as 'GET',
+            url,
+            headers: bearer(`${kind}-${role}`),
+          })
+          const code = response.statusCode === 403 ? (response.body.match(/TRUNKSCOPE_\w+/)?.[0] ?? '') : ''
+          const expected =
+            ROLES.indexOf(role) < ROLES.indexOf(sample.role)
+              ? 'TRUNKSCOPE_API_ROLE_TOO_LOW'
+              : kind === 'alpha' && sample.isOfAllCarriers
+                ? 'TRUNKSCOPE_API_CARRIER_LIMITED'
+                : ''
+          expect([route, kind, role, code]).toEqual([route, kind, role, expected])
+        }
+      }
     }
+  })
+
+  it('a token that expired is told so, and is no guess', async () => {
+    const ask = () => app.inject({ url: '/readyz', headers: bearer(BRIEF), remoteAddress: '192.0.2.44' })
+    expect((await ask()).statusCode).toBe(200)
+    nowMs = Date.parse(EXPIRES)
+    for (let index = 0; index < 12; index++) {
+      const response = await ask()
+      expect(response.statusCode).toBe(401)
+      expect(response.json().detail).toBe(
+        `the token brief expired at ${EXPIRES}; ask the operator for another: trunkscope token makes one`,
+      )
+    }
+  })
+
+  it('a reload lets tokens in and out; with none left nobody comes in', async () => {
+    const before = tokens
+    const status = async (written: string) =>
+      (await app.inject({ url: '/readyz', headers: bearer(written), remoteAddress: '192.0.2.45' })).statusCode
+    tokens = [...before, tokenOf('new', 'n'.repeat(40))]
+    expect(await status('n'.repeat(40))).toBe(200)
+    tokens = before
+    expect(await status('n'.repeat(40))).toBe(401)
+    tokens = []
+    expect(await status(TOKEN)).toBe(401)
+    tokens = before
+    expect(await status(TOKEN)).toBe(200)
   })
 
   it('an address that no route has asks for one too', async () => {
@@ -139,10 +185,10 @@ describe('access', () => {
     ).toBe(200)
   })
 
-  it('an empty or short secret refuses to start', async () => {
-    for (const tokens of [[], [''], ['short'], [TOKEN, '']]) {
-      await expect(store.app({ tokens })).rejects.toMatchObject({ code: 'TRUNKSCOPE_API_EMPTY_TOKEN' })
-    }
+  it('an empty list of tokens refuses to start', async () => {
+    await expect(store.app({ tokens: () => [] })).rejects.toMatchObject({
+      code: 'TRUNKSCOPE_API_EMPTY_TOKEN',
+    })
   })
 
   it('without tokens only localhost and addresses are answered: no name of the web leads here', async () => {

@@ -57,6 +57,14 @@ describe('the roles of a cluster', () => {
     })
   })
 
+  test('init prints the tables of a cluster of ClickHouse servers when it is given its name', async () => {
+    const { got } = await run('init', '--print-cluster-ddl', 'telephony')
+    expect(got.init).toMatchObject({ clusterName: 'telephony' })
+    const { exitCode, output } = await run('init', '--print-cluster-ddl', "x' y")
+    expect(exitCode).not.toBe(0)
+    expect(output).toContain('remote_servers')
+  })
+
   test('the configuration is read again when it is asked for', async () => {
     const changing = join(folder, 'changing.yaml')
     writeFileSync(changing, 'carriers: []\n')

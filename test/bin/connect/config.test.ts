@@ -46,7 +46,7 @@ describe('config', () => {
     // The files of its secrets are elsewhere on the machine of the test.
     const config = readConfig(join(FIXTURES, 'full-example.yaml'), {
       TRUNKSCOPE_AGENT_KEY_FILE: file('agent-key', 'a-shared-secret\n'),
-      TRUNKSCOPE_API_TOKENS_FILE: file('tokens', `${'t'.repeat(40)}\n`),
+      TRUNKSCOPE_TOKENS_FILE: file('tokens', `- { id: noc, sha256: ${'ab'.repeat(32)}, role: admin }\n`),
     })
     expect(config.carriers.map(({ id }) => id)).toEqual(['alpha', 'bravo', 'charlie'])
     const text = readFileSync(join(FIXTURES, 'full-example.yaml'), 'utf8')
@@ -55,7 +55,7 @@ describe('config', () => {
 
   test('no file is a configuration: nobody named, everything at its default', () => {
     const config = readConfig(undefined, {})
-    expect(config).toMatchObject({ sites: [], carriers: [], customers: [], api_tokens: [] })
+    expect(config).toMatchObject({ sites: [], carriers: [], customers: [], tokens: [] })
     expect(config.thresholds.pre_ring_patience_ms).toBe(4_000)
     expect(config.retention).toMatchObject({ raw_days: 7, attempts_months: 13 })
   })
@@ -81,13 +81,29 @@ describe('config', () => {
   })
 
   test('a secret is never repeated in a message', () => {
-    for (const name of ['secrets-too-short.yaml', 'secret-is-a-number.yaml']) {
+    for (const name of ['secrets-too-short.yaml', 'secret-is-a-number.yaml', 'password-in-the-url.yaml']) {
       expect(mistakeOf(() => readConfig(join(FIXTURES, name), {})).message).not.toMatch(
         /hunter2|letmein|12345678/,
       )
     }
     const message = mistakeOf(() => readConfig(undefined, { TRUNKSCOPE_AGENT_KEY: 'hunter2' })).message
     expect(message).not.toContain('hunter2')
+  })
+})
+
+describe('tokens of before', () => {
+  test('a variable or a .json file that still has them is told what stands in their place', () => {
+    const raw = 'x'.repeat(32)
+    for (const [path, env] of [
+      [undefined, { TRUNKSCOPE_API_TOKENS: raw }],
+      [undefined, { TRUNKSCOPE_API_TOKENS_FILE: '/run/secrets/tokens' }],
+      [file('old.json', `{ "api_tokens": ["${raw}"] }`), {}],
+    ] as const) {
+      const error = mistakeOf(() => readConfig(path, env))
+      expect(error.code).toBe('TRUNKSCOPE_CONFIG_UNKNOWN_KEY')
+      expect(error.message).toContain('trunkscope token --id grafana --role viewer')
+      expect(error.message).not.toContain(raw)
+    }
   })
 })
 
@@ -138,13 +154,14 @@ describe('config from the environment', () => {
   })
 
   test('lists of plain values are separated by commas, other lists are YAML or JSON', () => {
-    const token = 'x'.repeat(32)
     const config = readConfig(undefined, {
-      TRUNKSCOPE_API_TOKENS: `${token}, ${token}y`,
+      TRUNKSCOPE_CAPTURE_ALLOWED_AGENTS: '10.20.0.0/16, 10.30.0.0/16',
+      TRUNKSCOPE_TOKENS: `[{ id: noc, sha256: ${'ab'.repeat(32)}, role: admin }]`,
       TRUNKSCOPE_THRESHOLDS_RING_TIMERS_S: '20,40.5',
       TRUNKSCOPE_CARRIERS: '[{ id: alpha, peers: [198.51.100.10/32] }]',
     })
-    expect(config.api_tokens).toEqual([token, `${token}y`])
+    expect(config.capture.allowed_agents).toEqual(['10.20.0.0/16', '10.30.0.0/16'])
+    expect(config.tokens).toEqual([{ id: 'noc', sha256: 'ab'.repeat(32), role: 'admin' }])
     expect(config.thresholds.ring_timers_s).toEqual([20, 40.5])
     expect(config.carriers).toEqual([{ id: 'alpha', peers: ['198.51.100.10/32'] }])
   })
@@ -219,6 +236,5 @@ describe('config from the environment', () => {
   test('an empty variable counts as unset, but an empty secret is refused', () => {
     expect(readConfig(undefined, { TRUNKSCOPE_RETENTION_RAW_DAYS: '' })).toEqual(readConfig(undefined, {}))
     expect(mistakeOf(() => readConfig(undefined, { TRUNKSCOPE_AGENT_KEY: '' })).message).toMatch(/too short/)
-    expect(mistakeOf(() => readConfig(undefined, { TRUNKSCOPE_API_TOKENS: '' })).message).toMatch(/too short/)
   })
 })

@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { checkExposure, checkHepExposure, endpointText, isLoopback } from '../../../bin/connect/exposure.js'
+import {
+  checkExposure,
+  checkHepExposure,
+  endpointText,
+  isLoopback,
+  tokensAsked,
+} from '../../../bin/connect/exposure.js'
 
 const LOOPBACK = { host: '127.0.0.1', port: 9060 }
 const ANYWHERE = { host: '0.0.0.0', port: 9060 }
 const local = { http: LOOPBACK, hepUdp: LOOPBACK, hepTcp: LOOPBACK, insecure: false }
-const bare = { api_tokens: [], agent_key: undefined, capture: { allowed_agents: [], tls: undefined } }
-const token = { ...bare, api_tokens: ['x'.repeat(32)] }
+const bare = { tokens: [], agent_key: undefined, capture: { allowed_agents: [], tls: undefined } }
+const token = { ...bare, tokens: [{ id: 'noc', sha256: 'a'.repeat(64), role: 'admin' as const }] }
 const listed = (...networks: string[]) => ({
   ...bare,
   capture: { ...bare.capture, allowed_agents: networks },
@@ -28,11 +34,22 @@ describe('exposure', () => {
         expect.objectContaining({
           code: 'TRUNKSCOPE_API_TOKEN_REQUIRED',
           message: expect.stringContaining('HTTP on [::]:8080'),
-          fix: expect.stringContaining('TRUNKSCOPE_API_TOKENS'),
+          fix: expect.stringContaining('trunkscope token'),
         }),
       )
     }
     expect(() => checkExposure(listen, token)).not.toThrow()
+  })
+
+  test('tokens are asked for as soon as there are any, and off loopback without any nobody comes in', () => {
+    const config: { tokens: (typeof token)['tokens'] } = { tokens: [] }
+    const onLoopback = tokensAsked(LOOPBACK, config)
+    const offLoopback = tokensAsked(ANYWHERE, config)
+    expect(onLoopback()).toBeUndefined()
+    expect(offLoopback()).toEqual([])
+    config.tokens = token.tokens // A reload.
+    expect(onLoopback()).toBe(token.tokens)
+    expect(offLoopback()).toBe(token.tokens)
   })
 
   test('HEP off loopback needs an agent key or --insecure, over UDP and over TCP', () => {

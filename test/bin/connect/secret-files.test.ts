@@ -17,15 +17,44 @@ function file(text: string): string {
   return path
 }
 
-const TOKEN = 'a'.repeat(40)
+const [A, B] = ['a'.repeat(64), 'b'.repeat(64)]
+const LINE = (id: string, sha256: string) => `- { id: ${id}, sha256: ${sha256}, role: viewer }\n`
 
 describe('secret files', () => {
-  test('tokens of the file come beside those of the configuration, one a line', () => {
+  test('tokens of the file come beside those of the configuration', () => {
+    const noc = { id: 'noc', sha256: B, role: 'admin' as const }
+    const config = configSchema.parse({ tokens: [noc], tokens_file: file(LINE('grafana', A)) })
+    expect(withSecretFiles(config).tokens).toEqual([noc, { id: 'grafana', sha256: A, role: 'viewer' }])
+  })
+
+  test.each([
+    [
+      'a key that nobody knows',
+      `- id: noc\n  sha256: ${A}\n  role: admin\n  roles: all\n`,
+      /:4: tokens\[0\]\.roles: .*did you mean role/,
+    ],
+    [
+      'a carrier that nobody knows',
+      `${LINE('noc', A)}- { id: x, sha256: ${B}, role: viewer, carriers: [beta] }`,
+      /:2: tokens\[1\]\.carriers\[0\]: no carrier has the id beta/,
+    ],
+    [
+      'an id of the configuration',
+      LINE('grafana', A),
+      /:1: tokens\[0\]\.id: grafana is already the id of tokens\[0\]/,
+    ],
+    [
+      'a plain token',
+      'e3f1a0c2b4d6f8a0e3f1a0c2b4d6f8a0\n',
+      /no list of tokens; make a token with: trunkscope token/,
+    ],
+    ['what is not YAML', '- [', /:1 is not YAML/],
+  ])('a token file with %s is told with its line', (_, text, sentence) => {
     const config = configSchema.parse({
-      api_tokens: ['b'.repeat(32)],
-      api_tokens_file: file(`${TOKEN}\n\n  ${'c'.repeat(32)} \n`),
+      tokens: [{ id: 'grafana', sha256: B.replace('b', 'c'), role: 'viewer' }],
+      tokens_file: file(text),
     })
-    expect(withSecretFiles(config).api_tokens).toEqual(['b'.repeat(32), TOKEN, 'c'.repeat(32)])
+    expect(() => withSecretFiles(config)).toThrow(sentence)
   })
 
   test('the agent key of the file stands for the one of the configuration', () => {
@@ -41,19 +70,25 @@ describe('secret files', () => {
   test.each([
     ['that is not there', () => join(folder, 'missing'), /cannot be read \(ENOENT\).*openssl rand/],
     ['that is empty', () => file(' \n'), /is empty; make one/],
-    ['with a short secret', () => file(`${TOKEN}\nshort\n`), /secret 2 of .* is shorter than 32/],
+    ['with a short secret', () => file('short\n'), /secret 1 of .* is shorter than 8/],
   ])('a file %s is an error that says what to do', (_, path, sentence) => {
-    const config = configSchema.parse({ api_tokens_file: path() })
+    const config = configSchema.parse({ agent_key_file: path() })
     expect(() => withSecretFiles(config)).toThrow(sentence)
   })
 
   test('no error repeats a secret', () => {
-    const config = configSchema.parse({ api_tokens_file: file('hunter2') })
-    try {
-      withSecretFiles(config)
-      expect.unreachable()
-    } catch (error) {
-      expect((error as Error).message).not.toContain('hunter2')
+    for (const keys of [
+      { agent_key_file: file('hunter2') },
+      { tokens_file: file('hunter2') },
+      { tokens_file: file('- { id: noc, sha256: hunter2, role: admin }') },
+    ]) {
+      try {
+        withSecretFiles(configSchema.parse(keys))
+        expect.unreachable()
+      } catch (error) {
+        expect((error as { code?: string }).code).toBe('TRUNKSCOPE_CONFIG_SECRET_FILE')
+        expect((error as Error).message).not.toContain('hunter2')
+      }
     }
   })
 })

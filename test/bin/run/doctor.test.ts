@@ -75,7 +75,7 @@ describe('doctor', () => {
   test('HTTP off loopback without a token, and TLS without a certificate, are failures of exposure', async () => {
     const open = await examine(options({ http: { host: '0.0.0.0', port: 0 } }))
     expect(find(open, 'exposure')).toMatchObject([
-      { level: 'fail', fix: expect.stringContaining('api_tokens') },
+      { level: 'fail', fix: expect.stringContaining('trunkscope token') },
     ])
     const tls = await examine(options({ hepTls: LOOPBACK }))
     expect(find(tls, 'exposure')).toMatchObject([{ level: 'fail', fix: expect.stringContaining('capture') }])

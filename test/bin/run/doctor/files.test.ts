@@ -130,7 +130,7 @@ describe('doctor › secret files', () => {
   })
 
   test('an empty one and a missing one are failures', () => {
-    const config = { agent_key_file: secret('empty', '\n', 0o400), api_tokens_file: join(folder, 'missing') }
+    const config = { agent_key_file: secret('empty', '\n', 0o400), tokens_file: join(folder, 'missing') }
     expect(checkSecretFiles(config)).toMatchObject([
       { level: 'fail', sentence: expect.stringContaining('empty') },
       { level: 'fail', sentence: expect.stringContaining('ENOENT') },

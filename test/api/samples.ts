@@ -1,0 +1,159 @@
+/**
+ * A question for each route, and what it needs. A route that has none here fails its tests, so that whoever adds one says
+ * who may ask it (test/api/access.test.ts) and has it held against the carriers of others (test/api/seen.test.ts).
+ */
+import type { App } from '../../api/deps.js'
+import type { Role } from '../../schemas/tokens.js'
+import { HOUR, NOON, ONE } from './support.js'
+
+export interface Sample {
+  /** undefined: no token is asked for. */
+  role: Role | undefined
+  /** About all carriers together: not for a token of some. */
+  isOfAllCarriers?: true
+  /** Addresses; `{alpha}` is the id of an attempt of alpha. Without: that of the route. */
+  ask?: readonly string[]
+  /** Of a POST. */
+  form?: string
+}
+
+const RANGE = `start=${Date.parse(NOON) / 1_000}&end=${Date.parse(ONE) / 1_000}`
+const QUERIES = [
+  'sum by (carrier, site, direction) (increase(trunkscope_attempts_total[1h]))',
+  'trunkscope_attempts_total',
+  'sum by (carrier, code) (increase(trunkscope_responses_total[1h]))',
+  'histogram_quantile(0.95, sum by (le, carrier) (increase(trunkscope_post_dial_delay_seconds_bucket[1h])))',
+  'trunkscope_slo_burn_ratio',
+  'trunkscope_slo_budget_left_ratio',
+  'trunkscope_tap_agents',
+  'trunkscope_nothing_of_the_kind',
+].map((query) => `query=${encodeURIComponent(query)}`)
+const prom = (path: string, parameters: readonly string[]): Sample => ({
+  role: 'viewer',
+  ask: parameters.map((query) => `/prom/api/v1/${path}?${query}`),
+})
+const form = (text: string): Sample => ({ role: 'viewer', form: text })
+/** Answered with 405. */
+const REFUSED: Sample = { role: 'viewer' }
+
+export const SAMPLES: Readonly<Record<string, Sample>> = {
+  'GET /healthz': { role: undefined },
+  'GET /readyz': { role: 'viewer' },
+  'GET /metrics': { role: 'viewer', isOfAllCarriers: true },
+  'GET /openapi.json': { role: 'viewer' },
+  'GET /style.css': { role: 'viewer' },
+  'GET /page.js': { role: 'viewer' },
+  'GET /v1/kpis': {
+    role: 'viewer',
+    ask: [
+      `/v1/kpis?${HOUR}`,
+      `/v1/kpis?${HOUR}&group_by=`,
+      `/v1/kpis?${HOUR}&group_by=carrier,site,direction&step=300`,
+      `/v1/kpis?${HOUR}&group_by=site&exact=true&step=300`,
+      `/v1/kpis?${HOUR}&exact=true`,
+      '/v1/kpis?from=2026-11-18T00:00:00Z&to=2026-11-21T00:00:00Z',
+      `/v1/kpis?${HOUR}&carrier=alpa`,
+      `/v1/kpis?${HOUR}&carrier=`,
+      `/v1/kpis?${HOUR}&site=nowhere`,
+      `/v1/kpis?${HOUR}&kpi=nothing`,
+      '/v1/kpis?colour=red',
+    ],
+  },
+  'GET /v1/carriers': { role: 'viewer', ask: [`/v1/carriers?${HOUR}`, '/v1/carriers?from=never'] },
+  'GET /v1/attempts': {
+    role: 'viewer',
+    ask: [
+      `/v1/attempts?${HOUR}&limit=500`,
+      `/v1/attempts?${HOUR}&limit=2`,
+      `/v1/attempts?${HOUR}&party=carrier,unknown,customer,internal&limit=500`,
+      '/v1/attempts?call_id=shared%40hunting.example',
+      `/v1/attempts?${HOUR}&state=opened`,
+    ],
+  },
+  'GET /v1/attempts/:id': {
+    role: 'viewer',
+    ask: ['/v1/attempts/{alpha}', '/v1/attempts/{alpha}?facts=true', '/v1/attempts/nonsense'],
+  },
+  'GET /v1/agents': { role: 'viewer', isOfAllCarriers: true, ask: [`/v1/agents?${HOUR}`] },
+  'GET /v1/refused': { role: 'investigator', isOfAllCarriers: true },
+  'GET /': { role: 'viewer', ask: [`/?${HOUR}`, '/', '/?last=24h', '/?last=1y'] },
+  'GET /carriers/:id': {
+    role: 'viewer',
+    ask: [`/carriers/alpha?${HOUR}`, '/carriers/alpa', `/carriers/unknown?${HOUR}`],
+  },
+  'GET /attempts': {
+    role: 'viewer',
+    ask: [`/attempts?${HOUR}`, '/attempts?call_id=shared%40hunting.example', '/attempts?state=x'],
+  },
+  'GET /attempts/:id': { role: 'viewer', ask: ['/attempts/{alpha}', '/attempts/nonsense'] },
+  'GET /tap': { role: 'viewer', isOfAllCarriers: true, ask: [`/tap?${HOUR}`] },
+  'GET /v1/slos': { role: 'viewer' },
+  'GET /v1/slos/:id/burn': {
+    role: 'viewer',
+    ask: [`/v1/slos/carrier-availability/burn?${HOUR}`, '/v1/slos/carrier-availabilty/burn'],
+  },
+  'GET /slos': { role: 'viewer', ask: [`/slos?${HOUR}`] },
+  'GET /prom/api/v1/query': prom(
+    'query',
+    QUERIES.map((query) => `${query}&time=${ONE}`),
+  ),
+  'POST /prom/api/v1/query': form(QUERIES[0]!),
+  'GET /prom/api/v1/query_range': prom(
+    'query_range',
+    QUERIES.map((query) => `${query}&${RANGE}&step=300`),
+  ),
+  'POST /prom/api/v1/query_range': form(`${QUERIES[0]!}&${RANGE}&step=300`),
+  'GET /prom/api/v1/query_exemplars': prom('query_exemplars', [`${QUERIES[0]!}&${RANGE}`]),
+  'POST /prom/api/v1/query_exemplars': form(`${QUERIES[0]!}&${RANGE}`),
+  'GET /prom/api/v1/labels': prom('labels', [RANGE, '']),
+  'POST /prom/api/v1/labels': form(RANGE),
+  'GET /prom/api/v1/series': prom('series', [
+    `match[]=trunkscope_attempts_total&${RANGE}`,
+    `match[]={carrier=~".*"}&${RANGE}`,
+  ]),
+  'POST /prom/api/v1/series': form(`match[]=trunkscope_attempts_total&${RANGE}`),
+  'GET /prom/api/v1/label/:name/values': {
+    role: 'viewer',
+    ask: ['carrier', 'site', '__name__', 'code', 'slo', 'agent'].flatMap((name) => [
+      `/prom/api/v1/label/${name}/values?${RANGE}`,
+      `/prom/api/v1/label/${name}/values`,
+    ]),
+  },
+  'POST /prom/api/v1/label/:name/values': REFUSED,
+  'GET /prom/api/v1/metadata': { role: 'viewer' },
+  'POST /prom/api/v1/metadata': REFUSED,
+  'GET /prom/api/v1/rules': { role: 'viewer' },
+  'POST /prom/api/v1/rules': REFUSED,
+  'GET /prom/api/v1/status/buildinfo': { role: 'viewer' },
+  'POST /prom/api/v1/status/buildinfo': REFUSED,
+  'GET /v1/alerts': { role: 'viewer' },
+  'GET /v1/alerts/:key': { role: 'viewer', ask: ['/v1/alerts/alert-of-alpha', '/v1/alerts/alert'] },
+  'GET /alerts': { role: 'viewer' },
+  'GET /alerts/:key': { role: 'viewer', ask: ['/alerts/alert-of-alpha', '/alerts/alert'] },
+  'GET /v1/alerts/deliveries': { role: 'investigator', isOfAllCarriers: true },
+  'POST /v1/alerts/deliveries/:id/retry': { role: 'admin', isOfAllCarriers: true },
+}
+
+/** Addresses to ask a route by; `{alpha}` becomes the id. */
+export function addressesOf(route: string, { ask }: Sample, alpha: string): string[] {
+  const [, url] = route.split(' ')
+  return (ask ?? [url!.replace(':id', 'a'.repeat(32)).replace(':key', 'x').replace(':name', 'carrier')]).map(
+    (address) => address.replace('{alpha}', alpha),
+  )
+}
+
+/** Every route that is registered, from Fastify's own table: "GET /v1/kpis". */
+export function routesOf(app: App): string[] {
+  const found: string[] = []
+  const path: string[] = []
+  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
+    const match = /^([│ ]*)(?:├── |└── )(\S*)(?: \(([A-Z, ]+)\))?/.exec(line)
+    if (match === null) continue
+    path.length = match[1]!.length / 4
+    path.push(match[2]!)
+    for (const method of match[3]?.split(', ') ?? []) {
+      if (method !== 'HEAD') found.push(`${method} ${path.join('')}`)
+    }
+  }
+  return found
+}
