@@ -365,6 +365,10 @@ export class StoreRole {
     const unread = shares.flatMap(({ dirty }) => dirty.filter(isUnread))
     if (unread.length === 0) return
     const found = await this.#writer.lookUp(unread)
+    // A recomputation may have moved the row to another minute than the index remembers.
+    const moved = unread.filter(({ id, unreadMinuteS }) => unreadMinuteS !== 0 && !found.has(id))
+    const elsewhere = moved.map(({ id }) => ({ id, unreadMinuteS: 0 }))
+    for (const [id, row] of await this.#writer.lookUp(elsewhere)) found.set(id, row)
     for (const { partition, dirty } of shares) {
       for (const entry of dirty.filter(isUnread)) partition.merge(entry, found.get(entry.id))
     }

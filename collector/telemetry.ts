@@ -42,6 +42,7 @@ const READ: Record<ProcessMetricName, (snapshot: Snapshot) => Sample[]> = {
   bufferGranted: ({ capture }) => only(capture?.receiveBufferGrantedBytes),
   connections: ({ capture }) => only(capture?.connectionsOpen),
   spoolBytes: ({ capture }) => only(capture?.spoolBytes),
+  spoolWriteFailures: ({ capture }) => only(capture?.spoolWriteFailures),
   spoolLag: ({ live }) => [{ value: live.spoolLagBytes }],
   publishedFrames: ({ published }) => only(published?.framesPublished),
   publishedUntil: ({ published }) => only(published && published.publishedUntilUs / 1_000_000),

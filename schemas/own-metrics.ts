@@ -49,6 +49,11 @@ export const PROCESS_METRICS = {
   ),
   connections: metric('trunkscope_capture_tcp_connections', 'gauge', 'TCP connections of agents.'),
   spoolBytes: metric('trunkscope_spool_bytes', 'gauge', 'Size of the spool on disk.'),
+  spoolWriteFailures: metric(
+    'trunkscope_spool_write_failures_total',
+    'counter',
+    'Writes and syncs of the spool that failed (EIO); their frames went to a new segment.',
+  ),
   spoolLag: metric(
     'trunkscope_spool_lag_bytes',
     'gauge',

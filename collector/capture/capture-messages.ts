@@ -48,6 +48,7 @@ export interface CaptureCounters {
   spoolState: 'writing' | 'full' | 'failing'
   /** Segments deleted before their safety age, because the room was needed. */
   spoolSegmentsCutShort: number
+  spoolWriteFailures: number
 }
 
 /** ReceivedFrames, packed: one buffer instead of one clone a frame. */

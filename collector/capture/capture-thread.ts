@@ -215,6 +215,7 @@ class CaptureThread {
       spoolSegments: spool.segmentCount,
       spoolState: spool.state,
       spoolSegmentsCutShort: spool.segmentsCutShort,
+      spoolWriteFailures: spool.writeFailures,
     }
   }
 

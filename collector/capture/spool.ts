@@ -90,6 +90,7 @@ export class SpoolWriter {
 
   #diskIsFull = false
   #diskFails = false
+  #writeFailures = 0
   #sizeIsReached = false
   #sizeIsNoticed = false
   #isClosing = false
@@ -150,6 +151,11 @@ export class SpoolWriter {
   }
 
   /** Segments deleted before their safety age, because the room was needed. */
+  /** Writes and syncs that failed for another reason than a full disk; what they held went to a new segment. */
+  get writeFailures(): number {
+    return this.#writeFailures
+  }
+
   get segmentsCutShort(): number {
     return this.#segments.cutShort
   }
@@ -382,6 +388,7 @@ export class SpoolWriter {
     }
     if (isFull) this.#diskIsFull = true
     else this.#diskFails = true
+    if (!isFull) this.#writeFailures++
   }
 
   #becameDurable(group: Batch[]): void {

@@ -275,6 +275,7 @@ describe('spool on a failing disk', () => {
       expect(delivered.damagedBytes).toBe(0)
       expect(writer.acceptedFrames.reduce((sum, frames) => sum + frames)).toBe(7)
       expect(notices[0]).toContain('Check the disk')
+      expect(writer.writeFailures).toBe(1)
     })
   })
 
