@@ -1,106 +1,32 @@
 /**
  * The value of an expression at each point of a grid.
  *
- * First every selector is read from the store, equal ones once; then all else is arithmetic in memory, in columns: a series
+ * First every selector is read from the store (reads.ts); then all else is arithmetic in memory, in columns: a series
  * is its labels and one value for each point.
  *
  * Takes    an expression of `parsePromql` that is no range, and where its samples come from.
- * Throws   PromError `execution`: matching that is not one to one, two series of the same labels, and what the source
- *          refuses; `timeout` from the source.
+ * Throws   PromError `execution`: matching that is not one to one, two series of the same labels, too much to work
+ *          out, and what the source refuses; `timeout` from the source.
  * Source   docs/promql.md; prometheus/promql/engine.go, functions.go 2.42
  */
 import { aggregated, highest } from './aggregate.js'
 import { binaryValue } from './binary.js'
 import { histogramQuantile } from './histogram-quantile.js'
 import { dropName, type Labels, METRIC_NAME } from './labels.js'
+import { answeredWindowS, readAll, readKey } from './reads.js'
 import { unsupported } from './refusals.js'
-import type { Grid, Matcher, Series, SeriesAnswer, SeriesRequest, SeriesSource } from './series.js'
-import type { ClampExpr, Expr, SelectorExpr, WindowExpr } from './syntax-tree.js'
+import type { Grid, Matcher, Series, SeriesSource } from './series.js'
+import type { ClampExpr, Expr, WindowExpr } from './syntax-tree.js'
 import { GrowingVector, type ScalarValue, type VectorValue, wholeSeries } from './value.js'
-import { gridPoints, MINUTE_S } from './windows.js'
+import { gridPoints } from './windows.js'
 
 /** The answer of a query; `warnings` are sentences for the reader, without repeats. */
 export type PromValue = (ScalarValue | VectorValue) & { warnings: string[] }
 
 export async function evaluate(expr: Expr, grid: Grid, source: SeriesSource): Promise<PromValue> {
   if (expr.type === 'matrix') throw unsupported('range vector as the answer', expr.text, expr.at)
-  const reads = readsOf(expr, grid)
-  const keys = [...reads.keys()]
-  const answers = await Promise.all(keys.map((key) => source.read(reads.get(key)!)))
-  const series = new Map(keys.map((key, index) => [key, answers[index]!.series]))
-  const value = new Evaluation(grid, series).valueOf(expr)
-  return { ...value, warnings: [...new Set([...shortWindows(reads), ...warningsOf(answers)])] }
-}
-
-function warningsOf(answers: readonly SeriesAnswer[]): string[] {
-  return answers.flatMap(({ warnings }) => warnings)
-}
-
-type ReadExpr = SelectorExpr | WindowExpr
-
-interface Read extends SeriesRequest {
-  /** The window as written. */
-  askedS: number | undefined
-}
-
-function readsOf(expr: Expr, grid: Grid): Map<string, Read> {
-  const reads = new Map<string, Read>()
-  for (const read of readExprs(expr)) {
-    const key = readKey(read)
-    if (!reads.has(key)) reads.set(key, readOf(read, grid))
-  }
-  return reads
-}
-
-function readOf(expr: ReadExpr, grid: Grid): Read {
-  if (expr.kind === 'selector') {
-    const { selector, offsetS } = expr
-    return { selector, grid, offsetS, windowS: undefined, over: 'last', askedS: undefined }
-  }
-  const { selector, offsetS, windowS: askedS } = expr.range
-  return { selector, grid, offsetS, windowS: answeredWindowS(askedS), over: expr.over, askedS }
-}
-
-/** Minutes are the finest that is stored. */
-function answeredWindowS(windowS: number): number {
-  return Math.max(windowS, MINUTE_S)
-}
-
-function shortWindows(reads: ReadonlyMap<string, Read>): string[] {
-  return [...reads.values()]
-    .filter(({ askedS, windowS }) => askedS !== windowS)
-    .map(({ askedS }) => `the window [${askedS}s] is answered as [1m]: minutes are the finest that is stored`)
-}
-
-/** Where the selector stands does not matter, nor does the order of its matchers. */
-function readKey(expr: ReadExpr): string {
-  const { selector, offsetS } = expr.kind === 'selector' ? expr : expr.range
-  const matchers = selector.matchers.map(({ label, op, value }) => JSON.stringify([label, op, value])).sort()
-  const how = expr.kind === 'selector' ? ['last'] : [expr.over, answeredWindowS(expr.range.windowS)]
-  return JSON.stringify([selector.metric ?? null, matchers, offsetS, how])
-}
-
-function readExprs(expr: Expr): ReadExpr[] {
-  switch (expr.kind) {
-    case 'selector':
-    case 'window':
-      return [expr]
-    case 'aggregate':
-      return [...(expr.parameter === undefined ? [] : readExprs(expr.parameter)), ...readExprs(expr.vector)]
-    case 'binary':
-      return [...readExprs(expr.left), ...readExprs(expr.right)]
-    case 'negate':
-      return readExprs(expr.operand)
-    case 'clamp':
-      return [...readExprs(expr.vector), ...readExprs(expr.limit)]
-    case 'histogram_quantile':
-      return [...readExprs(expr.quantile), ...readExprs(expr.buckets)]
-    case 'absent':
-      return readExprs(expr.vector)
-    default:
-      // Scalars of the subset are made of numbers alone.
-      return []
-  }
+  const { series, warnings } = await readAll(expr, grid, source)
+  return { ...new Evaluation(grid, series).valueOf(expr), warnings }
 }
 
 class Evaluation {

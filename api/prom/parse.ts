@@ -19,7 +19,7 @@ import { badData, quoted, unsupported } from './refusals.js'
 import { selectorOf } from './selectors.js'
 import type { BinaryOp, Expr, Matching } from './syntax-tree.js'
 
-const TEXT_LENGTH_MAX = 8_192
+const TEXT_LENGTH_MAX = 32_768
 /** Of nodes in one another: the way down is recursive. A chain of additions is as deep as it is long. */
 const DEPTH_MAX = 250
 const SELECTORS_MAX = 50

@@ -9,6 +9,7 @@
  *          Who asks is in the readers: nothing else decides what is seen.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { RATIO_KPIS } from '../../schemas/kpi-catalog.js'
 import { PROM_SERIES_NAMES, type PromSeriesName } from '../../schemas/prom-metrics.js'
 import { keptFromS, keptOf } from '../../schemas/retention.js'
 import { ApiError, didYouMean, nearestNames } from '../errors.js'
@@ -30,6 +31,7 @@ const SERIES_MAX = 10_000
 const VALUES_MAX = 2_000_000
 /** What is read of the store: a bucket of a series is an entry. */
 const ENTRIES_MAX = 4_000_000
+const KPI_RATIO = 'trunkscope_kpi_ratio'
 const HOUR_S = 3_600
 const DAY_S = 86_400
 
@@ -114,7 +116,8 @@ export class RollupSource implements SeriesSource {
 
 /** Values of labels that no table holds. */
 function knownValues(name: string): readonly string[] {
-  return name.endsWith('_bucket') ? LE_NAMES : (COUNTER_FAMILIES[name]?.key?.names ?? [])
+  if (name.endsWith('_bucket')) return LE_NAMES
+  return name === KPI_RATIO ? RATIO_KPIS.map(({ id }) => id) : (COUNTER_FAMILIES[name]?.key?.names ?? [])
 }
 
 function unknownName({ metric }: Selector): string[] {
@@ -144,7 +147,7 @@ function readMetric(asking: Asking, request: SeriesRequest): Promise<SeriesAnswe
       `unsupported: an increase of ${name}, which is a ${metric.type}, see docs/prom.md`,
     )
   }
-  return name === 'trunkscope_kpi_ratio' ? readRatios(asking, request) : readSlo(asking, request)
+  return name === KPI_RATIO ? readRatios(asking, request) : readSlo(asking, request)
 }
 
 async function readCounter(asking: Asking, family: Family, request: SeriesRequest): Promise<SeriesAnswer> {
@@ -163,7 +166,12 @@ async function readCounter(asking: Asking, family: Family, request: SeriesReques
   const firstS = floorTo(DAY_S, isLeg ? kept.days : kept.minutes)
   const keyNames = keyNamesOf(asking, family)
   if (windows.toS <= firstS || keyNames?.length === 0) return { series: [], warnings }
-  const limit = Math.max(1, Math.min(asking.limit, Math.floor(ENTRIES_MAX / (windows.buckets + 1))))
+  // Whole histograms: without some of its buckets a quantile would be wrong.
+  const seriesARow = family.isHistogram ? LE_NAMES.length : 1
+  const limit = Math.max(
+    1,
+    Math.min(Math.floor(asking.limit / seriesARow), Math.floor(ENTRIES_MAX / (windows.buckets + 1))),
+  )
   const [sql, parameters] = statementOf({
     family,
     tests: asking.tests.filter(({ label }) => label in labelsOf(family)),
@@ -179,7 +187,7 @@ async function readCounter(asking: Asking, family: Family, request: SeriesReques
   const rows = await asking.readers.select<SeriesRow>(sql, parameters)
   if (rows.length > limit) {
     rows.length = limit
-    warnings.push(`the answer was cut at ${limit} series: ask for fewer, or with a larger step`)
+    warnings.push(`the answer was cut at ${limit * seriesARow} series: ask for fewer, or with a larger step`)
   }
   if (!isLeg && new Set(rows.map(({ labels }) => labels[0])).size >= AGENTS_MAX) {
     warnings.push(`only the ${AGENTS_MAX} agents with the most minutes are shown`)

@@ -21,7 +21,7 @@ import { listLabelNames, listLabelValues, listSeries, type SpanS } from '../prom
 import { SharedAnswers } from '../prom/sharing.js'
 import { shown } from '../time-span.js'
 
-const FORM_MAX_BYTES = 65_536
+const FORM_MAX_BYTES = 131_072
 
 /** Of the Prometheus whose API this is; Grafana chooses what it asks by it. */
 const VERSION = '2.54.0'

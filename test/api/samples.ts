@@ -24,8 +24,8 @@ const QUERIES = [
   'sum by (carrier, code) (increase(trunkscope_responses_total[1h]))',
   'histogram_quantile(0.95, sum by (le, carrier) (increase(trunkscope_post_dial_delay_seconds_bucket[1h])))',
   'trunkscope_slo_burn_ratio',
-  'trunkscope_slo_budget_left_ratio',
-  'trunkscope_tap_agents',
+  'trunkscope_slo_budget_remaining_ratio',
+  'trunkscope_agent_frames_total',
   'trunkscope_nothing_of_the_kind',
 ].map((query) => `query=${encodeURIComponent(query)}`)
 const prom = (path: string, parameters: readonly string[]): Sample => ({

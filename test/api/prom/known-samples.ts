@@ -1,5 +1,7 @@
 /** Three hours of invented minutes: counters, a histogram, gauges with gaps; the same for our source and for Prometheus. */
+import fc from 'fast-check'
 import type { Family } from '../../support/prometheus.js'
+import { expressionsOver, matched } from './any-expression.js'
 import { MINUTE_S, type MinuteSeries, samplesOf } from './memory-source.js'
 
 export const FIRST_S = Date.UTC(2026, 0, 1, 6) / 1_000
@@ -120,3 +122,37 @@ export function familiesOf(all: readonly MinuteSeries[]): Family[] {
   }
   return [...families.values()]
 }
+
+const MATCHERS = [
+  'carrier="alpha"',
+  'carrier!="alpha"',
+  'carrier=~"alpha|bravo"',
+  'carrier!~"b.*"',
+  'site="fra"',
+  'site=""',
+  'site!=""',
+  'site=~".+"',
+  "direction='in'",
+  'direction=~"out|"',
+  'carrier="nobody"',
+]
+/** Expressions over these series. */
+export const { scalar: anyKnownScalar, vector: anyKnownVector } = expressionsOver({
+  counters: [
+    'calls_attempts_total',
+    'calls_answered_total',
+    'calls_delay_seconds_sum',
+    'calls_delay_seconds_count',
+  ],
+  gauge: fc.oneof(
+    { weight: 4, arbitrary: matched(['slo_burn_ratio'], MATCHERS) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom('odd_gauge', 'odd_gauge{kind="zero"}', 'odd_gauge{kind!="zero"}'),
+    },
+  ),
+  hasGaugeWindows: true,
+  matchers: MATCHERS,
+  labels: ['carrier', 'site', 'direction', 'window'],
+  buckets: 'calls_delay_seconds_bucket',
+})

@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kpiQueryOf } from '../../../api/kpi/query.js'
 import { readKpiGroups } from '../../../api/kpi/series.js'
 import { countOf, mapOf } from '../../../api/kpi/sums.js'
+import { PromError } from '../../../api/prom/prom-error.js'
+import { RollupSource } from '../../../api/prom/rollup-source.js'
 import type { Series } from '../../../api/prom/series.js'
 import type { Attempt } from '../../../schemas/attempt.js'
+import type { TrunkscopeConfig } from '../../../schemas/config.js'
 import { KPI_CATALOG } from '../../../schemas/kpi-catalog.js'
 import { DELAY_EDGES } from '../../../schemas/prom-metrics.js'
 import { CONFIG, NOON_S, type TestStore } from '../support.js'
@@ -367,6 +370,19 @@ describe('gauges and what is no leg', () => {
     expect(sparse!.values.slice(1)).toEqual([7, 14].map((at) => series!.values[at]))
   })
 
+  it('an expression chooses the KPIs of the ready ratio', async () => {
+    const kpisOf = async (op: '=~' | '!~', value: string) => {
+      const matchers = [{ label: 'kpi', op, value }, is('carrier', 'beta')]
+      const at = { atS: MONDAY_S + 10 * 3_600, windowS: 4 * 3_600 }
+      const found = await read({ metric: 'trunkscope_kpi_ratio', matchers, over: 'avg', ...at })
+      return [...new Set(found.map(({ labels }) => labels.kpi))].sort()
+    }
+    const all = await kpisOf('=~', '.+')
+    expect(await kpisOf('=~', 'a.r|n[e]r')).toEqual(['asr', 'ner'])
+    expect(await kpisOf('!~', 'a.r|n[e]r')).toEqual(all.filter((kpi) => kpi !== 'asr' && kpi !== 'ner'))
+    expect(all.length).toBeGreaterThan(5)
+  })
+
   it('what a metric cannot be asked is said', async () => {
     for (const [metric, over, message] of [
       [
@@ -442,5 +458,27 @@ describe('gauges and what is no leg', () => {
     )
     expect(answer.series).toHaveLength(Math.floor(2_000_000 / 11_000))
     expect(answer.warnings).toEqual([expect.stringMatching(/^the answer was cut at 181 series/)])
+    const buckets = await sourceAt().read(
+      requestOf({ metric: 'trunkscope_post_dial_delay_seconds_bucket', grid, windowS: 60 }),
+    )
+    // Whole histograms only, of 20 edges and +Inf.
+    expect(buckets.series).toHaveLength(8 * (DELAY_EDGES.length + 1))
+    expect(buckets.warnings).toEqual([expect.stringMatching(/^the answer was cut at 168 series/)])
+  })
+
+  it('objectives at more points than are worked out are refused, as a query is', async () => {
+    const carriers = Array.from({ length: 30 }, (_, index) => ({ id: `carrier-${index}`, peers: [] }))
+    const source = new RollupSource({
+      readers: seeded.readers,
+      config: { ...CONFIG, carriers: carriers as unknown as TrunkscopeConfig['carriers'] },
+      servedUntilS: MONDAY_S + 8 * DAY_S,
+    })
+    const grid = { startS: MONDAY_S, endS: MONDAY_S + 10_000 * 60, stepS: 60 }
+    const asked = source.read(requestOf({ metric: 'trunkscope_slo_burn_ratio', grid, over: 'last' }))
+    await expect(asked).rejects.toBeInstanceOf(PromError)
+    await expect(asked).rejects.toMatchObject({
+      errorType: 'execution',
+      message: expect.stringMatching(/write a larger step or a shorter range/),
+    })
   })
 })
