@@ -19,6 +19,7 @@ export const RUNBOOKS = [
   'KpiLevel',
   'KpiPastWeeks',
   'KpiPeers',
+  'CarrierSilent',
 ] as const
 export type Runbook = (typeof RUNBOOKS)[number]
 

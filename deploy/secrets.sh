@@ -33,7 +33,7 @@ copy() {
 
 original kafka_password 32
 original clickhouse_init_password 32
-for user in admin store api grafana; do original "clickhouse_${user}_password" 32; done
+for user in admin store api alerts grafana; do original "clickhouse_${user}_password" 32; done
 original agent_key 16
 original api_token 32
 original grafana_token 32
@@ -76,7 +76,7 @@ END
 
 copy kafka_password init/kafka_password
 copy clickhouse_init_password init/clickhouse_password
-for user in admin store api grafana; do copy "clickhouse_${user}_password" "init/passwords/$user"; done
+for user in admin store api alerts grafana; do copy "clickhouse_${user}_password" "init/passwords/$user"; done
 
 copy kafka_password capture/kafka_password
 copy agent_key capture/agent_key
@@ -87,6 +87,7 @@ copy kafka_password store/kafka_password
 copy clickhouse_store_password store/clickhouse_password
 
 copy clickhouse_api_password api/clickhouse_password
+copy clickhouse_alerts_password api/clickhouse_alerts_password
 # The API keeps digests; the operator's token lies beside them to be read out, and for the health check.
 digest() {
   tr -d '\n' <"$root/originals/$1" | openssl dgst -sha256 -r | cut -d ' ' -f 1

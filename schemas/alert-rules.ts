@@ -20,6 +20,8 @@ export const COMPARISONS = ['level', 'past_weeks', 'peers'] as const
 /** Fewest events that speak for the alert (metrics.md §8); of a mean, which has no such events, fewest measurements. */
 export const EVENTS_FLOOR = { page: 5, ticket: 3 } as const
 export const MEAN_FLOOR = 100
+/** Of rules on `attempts`: so many must be expected, so that none at all is no chance. */
+export const EXPECTED_FLOOR = 20
 
 const id = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, {
   message: 'is no id; write lower-case letters, digits, - and _, at most 63, for example alpha-answers-drop',
@@ -29,10 +31,13 @@ const sinks = z.array(z.string()).min(1)
 export const alertRuleSchema = z
   .strictObject({
     id,
-    /** Id or alias in the KPI catalog. */
+    /** Id or alias in the KPI catalog, or `attempts`: how many there were (only `below`, and not with `peers`). */
     kpi: z.string(),
     compare: z.enum(COMPARISONS).default('level'),
-    /** A ratio as 0..1, a delay in seconds. With `past_weeks` and `peers` a distance: 0.1 is ten points of a ratio. */
+    /**
+     * A ratio as 0..1, a delay in seconds. With `past_weeks` and `peers` a distance: 0.1 is ten points of a ratio; of `attempts`
+     * a share of what past weeks let expect.
+     */
     above: z.number().optional(),
     below: z.number().optional(),
     /** Of `past_weeks`: so many are looked at. */
@@ -46,7 +51,7 @@ export const alertRuleSchema = z
     for_minutes: z.int().min(0).max(1_440).default(2),
     /** How long it must be over before that is believed. */
     keep_firing_minutes: z.int().min(0).max(1_440).default(5),
-    /** Left out: `EVENTS_FLOOR`. */
+    /** Left out: `EVENTS_FLOOR`; of `attempts` those to be expected, `EXPECTED_FLOOR`. */
     floor_events: z.int().min(1).optional(),
     severity: z.enum(ALERT_SEVERITIES).default('ticket'),
     /** Ids of sinks; left out: those of the severity. */
@@ -72,6 +77,7 @@ export const alertsSchema = z
     /** Rules that are on unless they are switched off here. */
     burn: z.boolean().default(true),
     blind_tap: z.boolean().default(true),
+    carrier_silent: z.boolean().default(true),
     /** The share of attempts of a site that the capture lost a part of, over 15 minutes. */
     capture_loss: z
       .strictObject({

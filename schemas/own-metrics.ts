@@ -172,7 +172,11 @@ export type TapMetricName = keyof typeof TAP_METRICS
 /** The evaluation of alerts; of a process that evaluates them. */
 export const ALERT_METRICS = {
   alerts: metric('trunkscope_alerts', 'gauge', 'Alerts by state, held ones included.', ['state']),
-  held: metric('trunkscope_alerts_held', 'gauge', 'Alerts that wait for a tap to see again, or flap.'),
+  held: metric(
+    'trunkscope_alerts_held',
+    'gauge',
+    'Alerts that are not believed or not told now, for the reason at /alerts.',
+  ),
   cut: metric('trunkscope_alerts_cut', 'gauge', 'Conditions that hold and are no alert: too many at once.'),
   evaluatedAt: metric(
     'trunkscope_alerts_evaluated_timestamp_seconds',
@@ -181,6 +185,19 @@ export const ALERT_METRICS = {
   ),
   seconds: metric('trunkscope_alerts_evaluation_seconds', 'gauge', 'Duration of the last evaluation.'),
   evaluations: metric('trunkscope_alerts_evaluations_total', 'counter', 'Evaluations by result.', ['result']),
+  deliveriesWaiting: metric(
+    'trunkscope_alerts_deliveries_waiting',
+    'gauge',
+    'Deliveries that a sink is still to take.',
+    ['sink'],
+  ),
+  deliveriesDead: metric(
+    'trunkscope_alerts_deliveries_dead_total',
+    'counter',
+    'Deliveries given up: /v1/alerts/deliveries?state=dead.',
+    ['sink'],
+  ),
+  sinkState: metric('trunkscope_alerts_sink_state', 'gauge', '1 for how the sink is now.', ['sink', 'state']),
 } satisfies Record<string, OwnMetric>
 
 export const OWN_METRICS: readonly OwnMetric[] = [

@@ -17,7 +17,7 @@ import type { Runners } from '../bin/commands/options.js'
 import { buildProgram, runProgram } from '../bin/commands/program.js'
 import { environmentNames, readConfig } from '../bin/connect/config.js'
 import { DEMO_CONFIG } from '../bin/demo/network.js'
-import { SERVER_USERS } from '../collector/store/server-users.js'
+import { ALERTS_USER, SERVER_USERS } from '../collector/store/server-users.js'
 import {
   type Compose,
   type ComposeService,
@@ -190,7 +190,9 @@ describe('docker-compose.yml with its secrets', () => {
       readFileSync('dashboards/compiled/provisioning/datasources/trunkscope.yaml', 'utf8'),
     )!
     expect(existsSync(hostPath(token!, compose.services.grafana!, compose, secretFolder))).toBe(true)
-    expect(readdirSync(join(secretFolder, 'init', 'passwords')).sort()).toEqual([...SERVER_USERS].sort())
+    expect(readdirSync(join(secretFolder, 'init', 'passwords')).sort()).toEqual(
+      [...SERVER_USERS, ALERTS_USER].sort(),
+    )
     const readers = readdirSync(secretFolder).filter((folder) => folder !== 'originals')
     const leaked = readers.filter(
       (folder) => folder !== 'init' && /init|admin/.test(readdirSync(join(secretFolder, folder)).join()),

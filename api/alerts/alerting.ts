@@ -14,7 +14,7 @@ import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { LiveStatus } from '../../schemas/live-status.js'
 import type { Readers } from '../readers.js'
 import { type AlertStore, ClickHouseAlertStore } from './alert-store.js'
-import { type Evaluation, evaluate } from './evaluate.js'
+import { type Evaluation, evaluate, type Moment } from './evaluate.js'
 import type { AlertNumbers } from './numbers.js'
 import { StoreNumbers } from './numbers-sql.js'
 import { type AlertRow, noticeOf } from './state.js'
@@ -29,6 +29,8 @@ export interface AlertingOptions {
   live: () => LiveStatus
   log: (level: 'info' | 'warn' | 'error', sentence: string) => void
   nowMs?: () => number
+  /** Nothing is judged before: the past is still being filled in. */
+  after?: Promise<unknown> | undefined
 }
 
 export interface NoticeTaker {
@@ -87,6 +89,7 @@ export function startAlerting(options: AlertingOptions): Alerting {
         {
           nowUs: nowUs(),
           asOfUs: live().asOfUs,
+          sinceUs: live().startedAtUs,
         },
       )
       note(status, rows, evaluation)
@@ -114,7 +117,8 @@ export function startAlerting(options: AlertingOptions): Alerting {
     timer = setTimeout(() => void evaluateNow().then(goOn), config.alerts.evaluation_interval_s * 1_000)
     timer.unref()
   }
-  goOn()
+  if (options.after === undefined) goOn()
+  else void options.after.then(goOn)
   return {
     status,
     evaluateNow,
@@ -136,7 +140,7 @@ export interface EvaluatorParts {
 /** What a crash may cut at any point: the next one makes up for it. */
 export async function evaluateOnce(
   { config, numbers, store, outbox }: EvaluatorParts,
-  moment: { nowUs: number; asOfUs: number },
+  moment: Moment,
 ): Promise<{ rows: AlertRow[]; evaluation: Evaluation }> {
   const before = await store.read()
   const settled = await settle(before, { store, outbox }, moment.nowUs)

@@ -9,15 +9,20 @@
  * whenever it is evaluated.
  */
 import type { AlertNotice } from '../../schemas/alert-hook.js'
+import type { AlertRuleConfig } from '../../schemas/alert-rules.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { AlertNumbers, Cell, SampleAsk, Window } from './numbers.js'
+import { ATTEMPTS, attemptsConditions, CARRIER_SILENT } from './rules/attempts.js'
 import {
   BURN_ALERTS,
   BURN_TIMING,
   burnCondition,
   type FiringBurn,
   firingBurns,
+  heldBehindFast,
+  type Slower,
   samplesOfBurn,
+  slowerOf,
   windowsOf,
 } from './rules/burn.js'
 import { type Held, heldBy } from './rules/held.js'
@@ -47,6 +52,8 @@ export interface Moment {
   nowUs: number
   /** The highest received-at the collector vouches for; 0: nothing yet. */
   asOfUs: number
+  /** Since when calls are surely seen; left out: always. */
+  sinceUs?: number
 }
 
 export interface Evaluation {
@@ -68,12 +75,19 @@ export async function evaluate(
   const behind = collectorBehind(config, moment.asOfUs === 0 ? undefined : moment.nowUs - moment.asOfUs)
   const found: Found =
     behind.held === ''
-      ? await judge(deps, untilOf(moment))
-      : { conditions: behind.conditions, held: heldBy([], new Map(), behind.held), askOf: () => undefined }
+      ? await judge(deps, untilOf(moment), moment.sinceUs ?? 0)
+      : {
+          conditions: behind.conditions,
+          held: heldBy([], new Map(), behind.held),
+          undecided: new Map(),
+          slower: [],
+          askOf: () => undefined,
+        }
   const { kept, cut } = bounded(found.conditions, rows)
-  const step: Step = { atUs, timings: timingsOf(config), heldOf: (alert) => heldOf(alert, found.held) }
+  const step: Step = { atUs, timings: timingsOf(config), heldOf: (alert) => heldOf(alert, found) }
   const known = new Map(rows.map((row) => [row.key, row]))
-  const withKnownSamples = kept.map((condition) => {
+  const unpaged = heldBehindFast(kept, found.slower, rows, step)
+  const withKnownSamples = unpaged.map((condition) => {
     const samples = known.get(alertKey(condition.rule, condition.labels))
     return samples?.state === 'firing'
       ? withSamples(condition, samples.annotations.sample_attempts)
@@ -104,10 +118,13 @@ export function untilOf({ nowUs, asOfUs }: Moment): number {
 interface Found {
   conditions: Condition[]
   held: Held
+  /** By key: why one that fires cannot be called over. */
+  undecided: ReadonlyMap<string, string>
+  slower: readonly Slower[]
   askOf: (key: string) => SampleAsk | undefined
 }
 
-async function judge({ config, numbers }: EvaluationDeps, untilS: number): Promise<Found> {
+async function judge({ config, numbers }: EvaluationDeps, untilS: number, sinceUs: number): Promise<Found> {
   const { alerts } = config
   const windows = new Windows(numbers, kpisOf(config))
   const agents = alerts.blind_tap ? await numbers.taps() : []
@@ -125,14 +142,17 @@ async function judge({ config, numbers }: EvaluationDeps, untilS: number): Promi
     return condition
   })
 
-  await windows.readAll(alerts.rules.flatMap((rule) => kpiWindows(rule, untilS)))
-  const ofKpis = alerts.rules.flatMap((rule) => {
-    const conditions = kpiConditions(rule, {
-      config,
-      untilS,
-      held,
-      cellsOf: (window) => windows.cells(window),
-    })
+  const rules = rulesOf(config)
+  await windows.readAll(rules.flatMap((rule) => kpiWindows(rule, untilS)))
+  const undecided = new Map<string, string>()
+  const around = { config, untilS, held, sinceUs, cellsOf: (window: Window) => windows.cells(window) }
+  const ofKpis = rules.flatMap((rule) => {
+    if (rule.kpi === ATTEMPTS) {
+      const found = attemptsConditions(rule, around)
+      for (const [key, why] of found.undecided) undecided.set(key, why)
+      return found.conditions
+    }
+    const conditions = kpiConditions(rule, around)
     for (const condition of conditions) {
       const key = alertKey(condition.rule, condition.labels)
       const ask = samplesOfKpi(rule, condition, untilS, key)
@@ -143,6 +163,8 @@ async function judge({ config, numbers }: EvaluationDeps, untilS: number): Promi
   return {
     conditions: [...tapConditions(config, agents), ...loss.conditions, ...ofBurn, ...ofKpis],
     held,
+    undecided,
+    slower: slowerOf(burns),
     askOf: (key) => asks.get(key),
   }
 }
@@ -180,7 +202,12 @@ const keyOf = ({ fromS, toS }: Window) => `${fromS} ${toS}`
 
 function kpisOf({ alerts }: TrunkscopeConfig): string[] {
   const ofBurn = alerts.burn ? ['availability', 'progress'] : []
-  return [...new Set([...ofBurn, ...alerts.rules.map(({ kpi }) => kpi)])]
+  const ofRules = alerts.rules.map(({ kpi }) => kpi).filter((kpi) => kpi !== ATTEMPTS)
+  return [...new Set([...ofBurn, ...ofRules])]
+}
+
+function rulesOf({ alerts }: Pick<TrunkscopeConfig, 'alerts'>): readonly AlertRuleConfig[] {
+  return alerts.carrier_silent ? [CARRIER_SILENT, ...alerts.rules] : alerts.rules
 }
 
 /** Rules that are there: of the others what still fires is resolved. */
@@ -192,16 +219,17 @@ export function timingsOf({ alerts }: Pick<TrunkscopeConfig, 'alerts'>): Map<str
       timings.set(alert, TAP_TIMINGS[alert])
   }
   if (alerts.capture_loss.enabled) timings.set('CaptureLoss', TAP_TIMINGS.CaptureLoss)
-  for (const rule of alerts.rules) timings.set(rule.id, kpiTiming(rule))
+  for (const rule of rulesOf({ alerts })) timings.set(rule.id, kpiTiming(rule))
   return timings
 }
 
 /** Why an alert whose condition is gone is not over: nobody saw the end. */
-function heldOf(alert: AlertRow, held: Held): string {
+function heldOf(alert: AlertRow, { held, undecided }: Found): string {
   if (alert.rule === 'CollectorBehind') return ''
   if (held.all !== '') return held.all
   if (alert.rule === 'TapBlind' || alert.rule === 'TapLossy') return ''
-  return alert.sites.map((site) => held.site(site)).find((reason) => reason !== '') ?? ''
+  const unseen = alert.sites.map((site) => held.site(site)).find((reason) => reason !== '')
+  return unseen ?? undecided.get(alert.key) ?? ''
 }
 
 function bounded(

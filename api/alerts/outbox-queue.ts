@@ -61,6 +61,10 @@ export interface SinkStatus {
   waiting: number
   firing: number
   lastError: string
+  /** It failed so often in a row that it is left alone for a while. */
+  isLeftAlone: boolean
+  /** Given up by this process. */
+  dead: number
 }
 
 export class SinkQueue {
@@ -76,6 +80,7 @@ export class SinkQueue {
   #isOff = false
   #isClosed = false
   #lastError = ''
+  #dead = 0
   #passing: Promise<void> | undefined
 
   constructor(sink: Sink, deps: QueueDeps) {
@@ -96,6 +101,8 @@ export class SinkQueue {
       waiting,
       firing: this.#firing.size,
       lastError: this.#lastError,
+      isLeftAlone: this.#circuit.isOpen,
+      dead: this.#dead,
     }
   }
 
@@ -381,7 +388,13 @@ export class SinkQueue {
         `${named(delivery.notice)} was not delivered to sink ${this.sink.id}: ${sentence}; see /v1/alerts/deliveries`,
       )
     }
+    this.#dead += deliveries.length
     await this.#deps.record(deliveries)
+  }
+
+  /** Given up without a try: it is off. */
+  noteDead(): void {
+    this.#dead++
   }
 
   /** Takes it out of what waits. */

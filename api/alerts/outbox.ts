@@ -144,13 +144,16 @@ export class Outbox {
     const deliveries = [...fresh.values()]
     await writeDeliveries(this.#client, deliveries)
     for (const delivery of deliveries) {
-      if (delivery.state === 'pending') this.#queues.get(delivery.sink)?.add(delivery)
-      else
-        this.#log(
-          'error',
-          `${delivery.notice.rule} ${delivery.notice.status} (${delivery.notice.key}.${delivery.notice.transition}) ` +
-            `goes to nobody at sink ${delivery.sink}: ${delivery.lastError}; see /v1/alerts/deliveries`,
-        )
+      if (delivery.state === 'pending') {
+        this.#queues.get(delivery.sink)?.add(delivery)
+        continue
+      }
+      this.#queues.get(delivery.sink)?.noteDead()
+      this.#log(
+        'error',
+        `${delivery.notice.rule} ${delivery.notice.status} (${delivery.notice.key}.${delivery.notice.transition}) ` +
+          `goes to nobody at sink ${delivery.sink}: ${delivery.lastError}; see /v1/alerts/deliveries`,
+      )
     }
     for (const id of this.#queues.keys()) this.#wake(id)
   }

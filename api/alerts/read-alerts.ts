@@ -8,6 +8,8 @@ import { z } from 'zod'
 import type { Readers } from '../readers.js'
 import { isoOrNull } from '../time-span.js'
 import { ALERT_COLUMNS, alertOf, type StoredAlert } from './alert-store.js'
+import { NOT_EXPECTED, SEEN_ANEW } from './rules/attempts.js'
+import { TOLD_BY_FAST, WAS_TOLD_BY_FAST } from './rules/burn.js'
 import { type AlertRow, type AlertState, FLAPS } from './state.js'
 
 export const SHOWN_STATES = ['firing', 'pending', 'resolved'] as const
@@ -93,6 +95,15 @@ export async function readTransitions(readers: Readers, key: string): Promise<Tr
   }))
 }
 
+/** Reasons that name nobody else. */
+const OWN_REASONS: ReadonlySet<string> = new Set([
+  FLAPS,
+  TOLD_BY_FAST,
+  WAS_TOLD_BY_FAST,
+  SEEN_ANEW,
+  NOT_EXPECTED,
+])
+
 const isHeldToCarriers = ({ principal }: Readers) => principal.carriers !== 'all'
 
 /** How far it is from the others says how they do. */
@@ -116,7 +127,7 @@ function jsonOf(readers: Readers, row: AlertRow): AlertJson {
     state: row.state as AlertJson['state'],
     severity: row.severity,
     held:
-      row.held !== '' && row.held !== FLAPS && isHeldToCarriers(readers)
+      row.held !== '' && !OWN_REASONS.has(row.held) && isHeldToCarriers(readers)
         ? 'the tap it rests on is not trusted now'
         : row.held,
     labels: { ...row.labels },

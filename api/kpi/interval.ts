@@ -21,6 +21,15 @@ export function wilsonInterval(numerator: number, denominator: number): [low: nu
   return [low, high]
 }
 
+/**
+ * Upper end of the two-sided 95 % interval of a Poisson mean of which `count` was seen, within 1 % of the exact one: Byar's
+ * approximation (Breslow and Day, Statistical Methods in Cancer Research II, 1987, p. 69).
+ */
+export function poissonHigh(count: number): number {
+  const next = count + 1
+  return next * (1 - 1 / (9 * next) + Z / (3 * Math.sqrt(next))) ** 3
+}
+
 /** 1-based ranks of the order statistics around the quantile `p` of `count` observations. */
 export function quantileRanks(p: number, count: number): [low: number, high: number] {
   const spread = Z * Math.sqrt(count * p * (1 - p))

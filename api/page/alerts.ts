@@ -12,7 +12,9 @@ export async function alertsPage(deps: SeenDeps): Promise<Html> {
     readAlerts(deps.readers, ['firing', 'pending']),
     readAlerts(deps.readers, ['resolved'], RESOLVED_SHOWN),
   ])
-  const firing = live.filter(({ state }) => state === 'firing')
+  const firing = live
+    .filter(({ state }) => state === 'firing')
+    .sort((a, b) => Number(b.severity === 'page') - Number(a.severity === 'page'))
   const pending = live.filter(({ state }) => state === 'pending')
   return page(deps, {
     title: 'Alerts',
@@ -44,6 +46,7 @@ function notEvaluated({ config, live }: SeenDeps): Html | null {
     : html`<section><p class="bad">Nothing is evaluated now: ${live().problem === '' ? 'it starts' : live().problem}</p></section>`
 }
 
+/** A list, not a table: sentences need the width, most of all on a phone. */
 function alertSection(
   title: string,
   alerts: readonly AlertJson[],
@@ -51,12 +54,11 @@ function alertSection(
   timeOf: (alert: AlertJson) => string | null,
 ): Html {
   return html`<section><h2>${title}</h2>
-<div class="scroll"><table><caption class="hidden">${title}</caption>
-<thead><tr><th scope="col">Alert</th><th scope="col">About</th><th scope="col">What</th><th scope="col" class="num">${time}</th></tr></thead>
-<tbody>${alerts.map((alert) => {
+<ul class="alerts">${alerts.map((alert) => {
     const at = timeOf(alert)
-    return html`<tr><th scope="row">${badge(alert)} <a href="/alerts/${alert.key}">${alert.labels.alertname ?? alert.rule}</a></th><td>${aboutOf(alert)}</td><td>${alert.annotations.summary ?? ''}${causeOf(alert)}${heldOf(alert)}</td><td class="num">${at === null ? NONE : day(at)}</td></tr>`
-  })}</tbody></table></div></section>`
+    return html`<li><div class="head">${badge(alert)} <a href="/alerts/${alert.key}"><b>${alert.labels.alertname ?? alert.rule}</b></a> <span>${aboutOf(alert)}</span> <span class="quiet when">${at === null ? NONE : `${time} ${day(at)}`}</span></div>
+<div>${alert.annotations.summary ?? ''}</div>${causeOf(alert)}${heldOf(alert)}</li>`
+  })}</ul></section>`
 }
 
 function badge({ severity, state, held }: AlertJson): Html {
@@ -84,7 +86,7 @@ function heldOf({ held }: AlertJson): Html | null {
 export function alertPage(deps: SeenDeps, alert: AlertJson, transitions: readonly TransitionJson[]): Html {
   const { annotations } = alert
   const rows: [string, Content][] = [
-    ['State', html`${badge(alert)} ${alert.state}`],
+    ['State', html`${badge(alert)} ${stateText(alert)}`],
     ['About', aboutOf(alert)],
     ['What', html`${annotations.summary ?? ''}${heldOf(alert)}`],
     ['Likely cause', annotations.likely_cause ?? NONE],
@@ -99,15 +101,27 @@ export function alertPage(deps: SeenDeps, alert: AlertJson, transitions: readonl
     path: `/alerts/${alert.key}`,
     content: [
       html`<h1>${name} <span class="quiet"><a href="/alerts">all alerts</a></span></h1>`,
-      html`<section><div class="scroll"><table><caption class="hidden">The alert</caption><tbody>${rows.map(([what, value]) => html`<tr><th scope="row">${what}</th><td>${value}</td></tr>`)}</tbody></table></div></section>`,
-      html`<section><h2>Numbers</h2><div class="scroll"><table><caption class="hidden">Numbers</caption><tbody>${Object.entries(alert.details).map(([what, value]) => html`<tr><th scope="row"><span class="mono">${what}</span></th><td class="num">${value === null ? NONE : String(value)}</td></tr>`)}</tbody></table></div></section>`,
+      html`<section>${facts(rows)}</section>`,
+      html`<section><h2>Numbers</h2>${facts(
+        Object.entries(alert.details).map(([what, value]) => [
+          what,
+          html`<span class="mono">${value === null ? NONE : String(value)}</span>`,
+        ]),
+      )}</section>`,
       transitions.length === 0
         ? html`<section><h2>History</h2><p class="quiet">Nobody was told of it yet.</p></section>`
-        : html`<section><h2>History</h2><div class="scroll"><table><caption class="hidden">What was told</caption>
-<thead><tr><th scope="col" class="num">No</th><th scope="col">When</th><th scope="col">Told</th><th scope="col">What</th></tr></thead>
-<tbody>${transitions.map(({ transition, at, status, annotations: told }) => html`<tr><td class="num">${transition}</td><td class="nowrap">${at === null ? NONE : day(at)}</td><td>${status}</td><td>${told.summary ?? ''}</td></tr>`)}</tbody></table></div></section>`,
+        : html`<section><h2>History</h2><ul class="alerts">${transitions.map(({ transition, at, status, annotations: told }) => html`<li><div class="head"><b>${status}</b> <span class="quiet when">${at === null ? NONE : day(at)} · ${transition}</span></div><div>${told.summary ?? ''}</div></li>`)}</ul></section>`,
     ],
   })
+}
+
+function facts(rows: readonly (readonly [string, Content])[]): Html {
+  return html`<div class="facts"><dl>${rows.map(([what, value]) => html`<dt>${what}</dt><dd>${value}</dd>`)}</dl></div>`
+}
+
+function stateText({ state, since, starts_at, ends_at }: AlertJson): string {
+  const at = state === 'pending' ? since : state === 'firing' ? starts_at : ends_at
+  return at === null ? state : `${state} since ${day(at)}`
 }
 
 function samplesOf(ids: string | undefined): Content {

@@ -66,7 +66,7 @@ export function alertDeliveryRoutes(app: App, deps: RouteDeps): void {
         choicesOf('state', request.query.state, DELIVERY_STATES),
         wholeNumberOf('limit', request.query.limit, LIMIT) ?? LIMIT.example,
       ),
-      sinks: (deps.outbox?.sinks ?? []).map(({ lastError, ...status }) => ({
+      sinks: (deps.outbox?.sinks ?? []).map(({ lastError, isLeftAlone: _, dead: __, ...status }) => ({
         ...status,
         last_error: lastError,
       })),

@@ -77,13 +77,13 @@ function fixOf(name: string, known: readonly string[], list: string): string {
 }
 
 function unknownKpi(path: ConfigPath, kpi: unknown): Mistake[] {
-  if (typeof kpi !== 'string' || kpiOf(kpi) !== undefined) return []
-  const meant = nearest(kpi, KPI_NAMES)
+  if (typeof kpi !== 'string' || kpi === ATTEMPTS || kpiOf(kpi) !== undefined) return []
+  const meant = nearest(kpi, [...KPI_NAMES, ATTEMPTS])
   return [
     {
       code: 'TRUNKSCOPE_CONFIG_BAD_VALUE',
       path: [...path, 'kpi'],
-      problem: `${kpi} is not in the catalog; ${meant === undefined ? `there are ${KPI_NAMES.join(', ')}` : `did you mean ${meant}?`}`,
+      problem: `${kpi} is not in the catalog; ${meant === undefined ? `there are ${ATTEMPTS} and ${KPI_NAMES.join(', ')}` : `did you mean ${meant}?`}`,
     },
   ]
 }
@@ -107,6 +107,9 @@ function repeatedRules(rules: readonly Block[]): Mistake[] {
   })
 }
 
+/** How many there were: neither a ratio nor a time. */
+const ATTEMPTS = 'attempts'
+
 const WEEK_MINUTES = 7 * 1_440
 
 /** Rules that could never fire, or that compare a thing with itself. */
@@ -118,6 +121,7 @@ function impossible(path: ConfigPath, rule: Record<string, unknown>): Mistake[] 
   })
   const kpi = typeof rule.kpi === 'string' ? kpiOf(rule.kpi) : undefined
   const compare = rule.compare ?? 'level'
+  if (rule.kpi === ATTEMPTS) return impossibleAttempts(bad, rule, compare)
   const found: Mistake[] = []
   for (const side of ['above', 'below'] as const) {
     const limit = rule[side]
@@ -140,6 +144,13 @@ function impossible(path: ConfigPath, rule: Record<string, unknown>): Mistake[] 
   if (compare === 'peers' && (rule.each === 'site' || rule.each === 'platform')) {
     found.push(bad('each', `has no other carriers to compare with; write carrier or carrier_site`))
   }
+  return [...found, ...impossibleWeeks(bad, rule, compare)]
+}
+
+type Bad = (key: string, problem: string) => Mistake
+
+function impossibleWeeks(bad: Bad, rule: Record<string, unknown>, compare: unknown): Mistake[] {
+  const found: Mistake[] = []
   if (compare !== 'past_weeks' && rule.weeks !== undefined) {
     found.push(bad('weeks', 'belongs to compare: past_weeks; remove it, or write compare: past_weeks'))
   }
@@ -151,4 +162,17 @@ function impossible(path: ConfigPath, rule: Record<string, unknown>): Mistake[] 
     found.push(bad('window_minutes', 'is a day or more: that is no hour of the week; write at most 1439'))
   }
   return found
+}
+
+function impossibleAttempts(bad: Bad, rule: Record<string, unknown>, compare: unknown): Mistake[] {
+  const { above, below } = rule
+  const found: Mistake[] = []
+  if (above !== undefined) found.push(bad('above', 'is not asked of attempts; write below'))
+  if (compare === 'peers')
+    found.push(bad('compare', 'says nothing of attempts: carriers differ in size; write level or past_weeks'))
+  if (typeof below === 'number' && compare === 'past_weeks' && (below <= 0 || below >= 1))
+    found.push(bad('below', 'is a share of what past weeks let expect; write for example 0.2'))
+  if (typeof below === 'number' && compare === 'level' && below < 1)
+    found.push(bad('below', 'can never be: there are no fewer than 0 attempts; write 1 or more'))
+  return [...found, ...impossibleWeeks(bad, rule, compare)]
 }

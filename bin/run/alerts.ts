@@ -1,4 +1,3 @@
-// tidy: tested by test/pipeline/real-capture.test.ts
 /**
  * Alerts of a process that serves the api: rules are evaluated, and what was decided goes through the outbox to the sinks.
  *
@@ -20,6 +19,8 @@ export interface AlertsOptions {
   config: TrunkscopeConfig
   live: () => LiveStatus
   log: (level: 'info' | 'warn' | 'error', sentence: string) => void
+  /** Nothing is judged before. */
+  after?: Promise<unknown> | undefined
 }
 
 export interface Alerts {
@@ -39,15 +40,16 @@ export async function startAlerts({
   config,
   live,
   log,
+  after,
 }: AlertsOptions): Promise<Alerts> {
   const outbox = await Outbox.open({ client, sinks: sinksWithSecrets(config.sinks), log })
   const readers = new Readers(connections)
   outbox.start()
-  const alerting = startAlerting({ client, readers, config, outbox, live, log })
+  const alerting = startAlerting({ client, readers, config, outbox, live, log, after })
   return {
     outbox,
     alerting,
-    metrics: () => alertMetrics(alerting.status),
+    metrics: () => alertMetrics(alerting.status, outbox.sinks),
     prepare: (next) => {
       const sinks = sinksWithSecrets(next.sinks)
       return () => outbox.reconfigure(sinks)

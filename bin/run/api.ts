@@ -74,6 +74,7 @@ export async function runApi(options: RoleOptions): Promise<void> {
       tokens: tokensAsked(options.http, config),
       demo: false,
       live,
+      outbox: alerts?.outbox,
       metrics: async () => `${await ownText()}${(await alerts?.metrics()) ?? ''}`,
     })
     const http = await listen(app, options.http)

@@ -21,10 +21,15 @@ const BACKFILL_MAX_S = 3_600
 const SENDER = fileURLToPath(new URL('../demo/sender.js', import.meta.url))
 
 export async function runDemo(options: DemoOptions): Promise<void> {
-  const { sites, carriers, customers } = configSchema.parse(DEMO_CONFIG)
-  const config = { ...options.config, sites, carriers, customers }
+  const { sites, carriers, customers, slos } = configSchema.parse(DEMO_CONFIG)
+  const config = { ...options.config, sites, carriers, customers, slos }
   const log = processLog()
-  const embedded = await startEmbedded({ ...options, config, demo: true, log })
+  // A past that is filled in by half would page somebody.
+  let onFilledIn = () => {}
+  const alertsAfter = new Promise<void>((resolve) => {
+    onFilledIn = resolve
+  })
+  const embedded = await startEmbedded({ ...options, config, demo: true, log, alertsAfter })
   const say = (text: string) => process.stdout.write(`${text}\n`)
   say(banner(options, embedded))
   const sender = startSender(options, embedded, config.agent_key)
@@ -33,7 +38,9 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   createInterface({ input: sender.stdout! }).on('line', (line) => {
     const report = JSON.parse(line) as { event: string; message?: string } & FeedReport
     if (report.event === 'failed') log('error', `the demo's traffic ended: ${report.message}`)
-    if (report.event !== 'progress' || report.phase !== 'backfill') return
+    if (report.event !== 'progress') return
+    if (report.done || report.phase === 'live') onFilledIn()
+    if (report.phase !== 'backfill') return
     if (report.done) progress.end(`${describeProgress(report)} Live now.`)
     else progress.show(describeProgress(report))
   })

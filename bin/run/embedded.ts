@@ -34,6 +34,8 @@ export interface EmbeddedOptions extends ListenOptions {
   dataDir: string
   demo: boolean
   log: Log
+  /** No alert is judged before; left out: from the start. */
+  alertsAfter?: Promise<unknown> | undefined
 }
 
 export interface Embedded {
@@ -127,7 +129,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     delivery.catch(fail)
 
     const connections = new Connections(engine.readers)
-    const alerts = await startAlerts({ client: engine.writer, connections, config, live, log })
+    const alerts = await startAlerts({
+      client: engine.writer,
+      connections,
+      config,
+      live,
+      log,
+      after: options.alertsAfter,
+    })
     undo.push(() => alerts.stop())
     const metricsText = ownMetrics(() => ({ live: live(), store: store.status, capture: capture.counters() }))
     const app = await buildApp({
@@ -136,6 +145,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       tokens: tokensAsked(options.http, config),
       demo: options.demo,
       live,
+      outbox: alerts.outbox,
       metrics: async () => {
         await lag.refresh()
         return `${await metricsText()}${await alerts.metrics()}`

@@ -23,7 +23,7 @@ import {
 import { INDICATOR_KPI } from '../../slo/counts.js'
 import { isAbout, type SloInstance } from '../../slo/instances.js'
 import type { Cell, SampleAsk, SloBurn } from '../numbers.js'
-import type { Condition, Timing } from '../state.js'
+import { type AlertRow, alertKey, type Condition, type Step, stepAlerts, type Timing } from '../state.js'
 import { likelyCause } from './cause.js'
 import type { Held } from './held.js'
 import { sinksOf } from './sinks.js'
@@ -144,6 +144,58 @@ function countsFor(instance: SloInstance, { carrier, site }: Cell): boolean {
 
 function firesAlone({ slo }: SloInstance, pair: BurnPair, seen: Parameters<typeof burnVerdict>[2]): boolean {
   return burnVerdict(slo.objective, [pair], seen).fired !== undefined
+}
+
+export const TOLD_BY_FAST = 'SloBurnFast of the same labels tells it'
+export const WAS_TOLD_BY_FAST = 'SloBurnFast of the same labels told it a short time ago'
+
+/** A page whose outage another page tells already: the first pair of an objective, seen from the second. */
+export interface Slower {
+  key: string
+  fasterKey: string
+  /** So long after the faster one was resolved its bad calls are in the short window of this one. */
+  quietUs: number
+}
+
+export function slowerOf(firings: readonly FiringBurn[]): Slower[] {
+  return firings
+    .filter(({ alert }) => alert === 'SloBurnSlow')
+    .map(({ burn: { instance }, verdict }) => {
+      const labelsOf = (alert: BurnAlert) => ({
+        alertname: alert,
+        severity: verdict.pair.severity,
+        slo: instance.slo.id,
+        ...instance.labels,
+      })
+      return {
+        key: alertKey('SloBurnSlow', labelsOf('SloBurnSlow')),
+        fasterKey: alertKey('SloBurnFast', labelsOf('SloBurnFast')),
+        quietUs: verdict.pair.shortS * 1e6,
+      }
+    })
+}
+
+/** One outage pages once: the slower page begins only where the faster one does not fire, and did not a short while ago. */
+export function heldBehindFast(
+  conditions: readonly Condition[],
+  slower: readonly Slower[],
+  rows: readonly AlertRow[],
+  step: Step,
+): Condition[] {
+  if (slower.length === 0) return [...conditions]
+  const before = new Map(rows.map((row) => [row.key, row]))
+  const after = new Map([...rows, ...stepAlerts(rows, conditions, step).changed].map((row) => [row.key, row]))
+  const bySlow = new Map(slower.map((one) => [one.key, one]))
+  return conditions.map((condition) => {
+    const one = bySlow.get(alertKey(condition.rule, condition.labels))
+    if (one === undefined || condition.held !== '' || before.get(one.key)?.state === 'firing')
+      return condition
+    const faster = after.get(one.fasterKey)
+    if (faster?.state === 'firing') return { ...condition, held: TOLD_BY_FAST }
+    const isJustOver =
+      faster !== undefined && faster.endsAtUs > 0 && step.atUs - faster.endsAtUs < one.quietUs
+    return isJustOver ? { ...condition, held: WAS_TOLD_BY_FAST } : condition
+  })
 }
 
 /** Windows that a firing alert needs to be explained. */

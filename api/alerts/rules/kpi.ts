@@ -48,13 +48,13 @@ export function kpiWindows(rule: AlertRuleConfig, untilS: number): Window[] {
 }
 
 export interface KpiSurroundings {
-  config: Pick<TrunkscopeConfig, 'carriers' | 'sinks' | 'maintenance'> & { alerts: AlertsConfig }
+  config: Pick<TrunkscopeConfig, 'carriers' | 'sites' | 'sinks' | 'maintenance'> & { alerts: AlertsConfig }
   untilS: number
   held: Held
   cellsOf: (window: Window) => readonly Cell[]
 }
 
-interface About {
+export interface About {
   carrier?: string
   site?: string
 }
@@ -175,7 +175,7 @@ function comparedValue(kpi: Kpi, cells: readonly Cell[]): number | undefined {
 }
 
 /** Of the weeks that have a value, when at least half of them do. An even number: the mean of the two in the middle. */
-function median(values: readonly (number | undefined)[], weeks: number): number | undefined {
+export function median(values: readonly (number | undefined)[], weeks: number): number | undefined {
   const known = values.filter((value) => value !== undefined).sort((a, b) => a - b)
   if (known.length === 0 || known.length * 2 < weeks) return undefined
   const middle = (known.length - 1) / 2

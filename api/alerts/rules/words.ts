@@ -17,6 +17,7 @@ export const RUNBOOK_PAGES = [
   'TapLossy',
   'CaptureLoss',
   'CollectorBehind',
+  'CarrierSilent',
   'KpiLevel',
   'KpiPastWeeks',
   'KpiPeers',

@@ -220,11 +220,18 @@ function oracle(span: { fromS: number; toS: number }): Told[] {
         incomplete: 0,
       })
     }
-    for (const pair of PAIRS) {
-      let firesSince: number | undefined
-      let lastTrue = 0
-      let ended = Number.NEGATIVE_INFINITY
-      for (let t = span.fromS; t < span.toS; t += 60) {
+    const states = PAIRS.map((pair) => ({
+      pair,
+      fires: false,
+      lastTrue: 0,
+      ended: Number.NEGATIVE_INFINITY,
+    }))
+    const [fast] = states
+    for (let t = span.fromS; t < span.toS; t += 60) {
+      // While fra is blind nothing is said of echo, that is only there, and of alpha only what dal shows (nothing).
+      if (within(t, BLIND.fromS, BLIND.toS) && carrier === 'echo') continue
+      for (const state of states) {
+        const { pair } = state
         const long = counted(minutes, t, pair.long)
         const short = counted(minutes, t, pair.short)
         const holds =
@@ -234,16 +241,15 @@ function oracle(span: { fromS: number; toS: number }): Told[] {
           short.bad / short.valid / 0.005 >= pair.burn - 1e-9 &&
           long.bad >= pair.badMin &&
           (!pair.isPage || wilsonLow(long.bad, long.valid) > 0.005)
-        // While fra is blind nothing is said of echo, that is only there, and of alpha only what dal shows (nothing).
-        const cannotTell = within(t, BLIND.fromS, BLIND.toS) && carrier === 'echo'
-        if (cannotTell) continue
-        if (holds) lastTrue = t
-        if (firesSince === undefined && holds && t - ended >= 900) {
-          firesSince = t
+        // One outage pages once: the slower page waits for the faster one to be over, and half an hour more.
+        const isToldByFast = pair.alert === 'SloBurnSlow' && (fast!.fires || t - fast!.ended < 1_800)
+        if (holds) state.lastTrue = t
+        if (!state.fires && holds && !isToldByFast && t - state.ended >= 900) {
+          state.fires = true
           told.push({ atS: t, status: 'firing', alert: pair.alert, about: carrier })
-        } else if (firesSince !== undefined && !holds && t - lastTrue >= 300) {
-          firesSince = undefined
-          ended = t
+        } else if (state.fires && !holds && t - state.lastTrue >= 300) {
+          state.fires = false
+          state.ended = t
           told.push({ atS: t, status: 'resolved', alert: pair.alert, about: carrier })
         }
       }

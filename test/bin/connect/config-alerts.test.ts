@@ -45,6 +45,20 @@ describe('alerts of a configuration', () => {
     expect(ofRule({ compare: 'past_weeks', below: 0.1, window_minutes: 1_440 })).toHaveLength(1)
   })
 
+  test('attempts are counted: a level is a number of them, with past weeks a share', () => {
+    const attempts = (rule: object) => ofRule({ kpi: 'attempts', below: 1, ...rule })
+    expect(attempts({})).toEqual([])
+    expect(attempts({ compare: 'past_weeks', weeks: 3, below: 0.2 })).toEqual([])
+    expect(attempts({ below: undefined, above: 4 })).toHaveLength(1)
+    expect(attempts({ below: 0.5 })).toHaveLength(1)
+    expect(attempts({ compare: 'past_weeks' })).toHaveLength(1)
+    expect(attempts({ compare: 'peers' })).toHaveLength(1)
+    expect(attempts({ weeks: 3 })).toHaveLength(1)
+    expect(ofRule({ kpi: 'attemps' })).toEqual([
+      'alerts.rules.0.kpi: attemps is not in the catalog; did you mean attempts?',
+    ])
+  })
+
   test('what has the wrong shape is passed over', () => {
     for (const data of [
       null,

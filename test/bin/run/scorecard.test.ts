@@ -1,0 +1,130 @@
+/** The command as a whole: a folder with a real capture, and an API on a socket. */
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { buildApp } from '../../../api/app.js'
+import type { App } from '../../../api/deps.js'
+import { type Scorecard, scorecard } from '../../../api/scorecards/scorecard.js'
+import { weekAt } from '../../../api/scorecards/week.js'
+import type { ScorecardCommandOptions } from '../../../bin/commands/scorecard.js'
+import { openEmbeddedEngine } from '../../../bin/connect/clickhouse.js'
+import { readConfig } from '../../../bin/connect/config.js'
+import { openDataFolder } from '../../../bin/connect/data-folder.js'
+import { runReplay } from '../../../bin/run/replay.js'
+import { runScorecard } from '../../../bin/run/scorecard.js'
+import { liveStatus } from '../../api/support.js'
+import { CAPTURE, CAPTURE_CONFIG, truth } from '../../support/real-capture.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'trunkscope-scorecard-'))
+const dataDir = join(folder, 'store')
+const config = readConfig(CAPTURE_CONFIG, {}, () => {})
+const { alpha } = truth()
+let week = ''
+
+beforeAll(async () => {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  await runReplay({
+    files: [CAPTURE],
+    config,
+    configPath: undefined,
+    into: { kind: 'folder', dataDir },
+    json: true,
+  })
+  write.mockRestore()
+  const engine = openEmbeddedEngine(dataDir)
+  const result = await engine.writer.query({
+    query: "SELECT toUInt32(max(minute)) AS at_s FROM call_attempts WHERE carrier = 'alpha'",
+    format: 'JSONEachRow',
+  })
+  const [row] = await result.json<{ at_s: number }>()
+  week = weekAt(Number(row!.at_s)).id
+  await engine.close()
+}, 60_000)
+afterAll(() => rmSync(folder, { recursive: true }))
+
+async function run(changes: Partial<ScorecardCommandOptions>): Promise<string> {
+  let written = ''
+  const options: ScorecardCommandOptions = {
+    week,
+    carrier: 'alpha',
+    format: 'json',
+    outFolder: undefined,
+    from: { kind: 'folder', dataDir, config },
+    ...changes,
+  }
+  await runScorecard(options, (part) => {
+    written += Buffer.from(part).toString('utf8')
+  })
+  return written
+}
+
+describe('trunkscope scorecard', () => {
+  test('from a folder it counts what was captured, and gives the folder back', async () => {
+    const card = JSON.parse(await run({})) as Scorecard
+    expect(scorecard.safeParse(card).error).toBeUndefined()
+    expect(card.as_of).not.toBeNull()
+    expect(card.rows.find(({ id }) => id === 'attempts')!.value).toBe(alpha.attempts)
+    expect(card.rows.find(({ id }) => id === 'asr')!.numerator).toBe(alpha.answered)
+    openDataFolder(dataDir).release()
+  })
+
+  test('into a folder it writes a file, and says which', async () => {
+    const out = join(folder, 'scorecards')
+    const file = (await run({ format: 'csv', outFolder: out, carrier: undefined })).trim()
+    expect(file).toBe(join(out, `scorecard-${week}-all.csv`))
+    expect(readFileSync(file, 'utf8').split('\r\n')[0]).toMatch(/^week,carrier,section/)
+  })
+
+  test('what the API refuses is the error of the command', async () => {
+    await expect(run({ carrier: 'nobody' })).rejects.toMatchObject({ code: 'TRUNKSCOPE_API_NO_SUCH_CARRIER' })
+    const held = openDataFolder(dataDir)
+    await expect(run({})).rejects.toMatchObject({ code: 'TRUNKSCOPE_DATA_IN_USE' })
+    held.release()
+  })
+})
+
+describe('trunkscope scorecard --url', () => {
+  let app: App
+  let url = ''
+  const engine = () => openEmbeddedEngine(dataDir)
+  let opened: ReturnType<typeof engine>
+  beforeAll(async () => {
+    opened = engine()
+    const sha256 = createHash('sha256').update('the-token').digest('hex')
+    app = await buildApp({
+      readers: opened.readers,
+      config,
+      tokens: () => [{ id: 'one', sha256, role: 'viewer' }],
+      demo: false,
+      live: () => liveStatus(),
+      metrics: async () => '',
+    })
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
+  })
+  afterAll(async () => {
+    await app.close()
+    await opened.close()
+  })
+
+  test('asks with the token of the file', async () => {
+    const tokenFile = join(folder, 'token')
+    writeFileSync(tokenFile, 'the-token\n')
+    expect(await run({ format: 'html', from: { kind: 'api', url, tokenFile } })).toMatch(/^<!doctype html>/)
+  })
+
+  test('without a token, with a file that holds none, and without an API it says what to do', async () => {
+    const of = (from: Partial<{ url: string; tokenFile: string }>) =>
+      run({ from: { kind: 'api', url, tokenFile: undefined, ...from } })
+    await expect(of({})).rejects.toMatchObject({ code: 'TRUNKSCOPE_API_UNAUTHORIZED' })
+    await expect(of({ tokenFile: join(folder, 'none') })).rejects.toMatchObject({
+      code: 'TRUNKSCOPE_SCORECARD_TOKEN_FILE',
+    })
+    await expect(of({ url: 'http://127.0.0.1:9' })).rejects.toMatchObject({
+      code: 'TRUNKSCOPE_SCORECARD_NO_ANSWER',
+    })
+  })
+})
