@@ -48,6 +48,8 @@ export interface ReplayOptions {
   into: { kind: 'folder'; dataDir: string } | ({ kind: 'agent' } & ReplayTarget)
   /** Print JSON and nothing else on stdout. */
   json: boolean
+  /** Whose the messages of pcap files are said to be. */
+  pcapAgent: { agentId: number; agentName: string }
 }
 
 export interface ReplayTarget extends Endpoint {

@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readConfig } from '../connect/config.js'
 import {
   parseFolder,
@@ -11,7 +11,8 @@ import {
 } from './options.js'
 
 const HELP = `
-A capture is a file of HEP3 frames, one after another, each with its own length: what an agent wrote to a TCP stream.
+A capture is a file of HEP3 frames, one after another, each with its own length: what an agent wrote to a TCP stream; or
+pcap or pcapng, of which SIP over UDP and TCP is read (docs/pcap.md). What of it could not be read is counted by reason.
 
 With --data it folds and stores the calls in a process of its own and prints what /v1/kpis would answer for the time the
 capture covers. The capture times stand for the arrival times, so an old capture is not late. Replaying it again into the
@@ -20,6 +21,7 @@ same folder changes no number. With --to it sends the frames to a Trunkscope tha
 Examples:
   trunkscope replay calls.hep --config trunkscope.yaml --data ./replayed
   trunkscope replay monday.hep tuesday.hep --config capture.json --data ./replayed --json
+  trunkscope replay trunk.pcapng --config trunkscope.yaml --data ./replayed --agent-id 2001
   trunkscope replay calls.hep --to udp://127.0.0.1:9060
   trunkscope replay calls.hep --to tcp://[::1]:9060`
 
@@ -27,7 +29,9 @@ export function addReplayCommand(program: Command, runners: Runners): void {
   program
     .command('replay')
     .summary('count the calls of a capture, or send it to a running Trunkscope')
-    .description('Reads captures of HEP frames; folds and stores their calls, or sends them on.')
+    .description(
+      'Reads captures of HEP frames, pcap and pcapng; folds and stores their calls, or sends them on.',
+    )
     .argument('<FILE...>', 'captures')
     .addOption(
       new Option(
@@ -38,19 +42,49 @@ export function addReplayCommand(program: Command, runners: Runners): void {
     .addOption(new Option('-d, --data <DIR>', 'fold and store in this folder').argParser(parseFolder))
     .addOption(new Option('--to <URL>', 'send to udp://HOST:PORT or tcp://HOST:PORT').argParser(parseTarget))
     .option('--json', 'print JSON')
+    .addOption(
+      new Option('--agent-id <NUMBER>', 'of pcap: the capture id its messages get; it may tell their site')
+        .default(0)
+        .argParser(parseAgentId),
+    )
+    .addOption(
+      new Option('--agent-name <NAME>', 'of pcap: the name of the agent')
+        .default('pcap')
+        .argParser(parseAgentName),
+    )
     .addHelpText('after', HELP)
     .action(
       async (
         files: string[],
-        given: { config?: string; data?: string; to?: ReplayTarget; json?: boolean },
+        given: {
+          config?: string
+          data?: string
+          to?: ReplayTarget
+          json?: boolean
+          agentId: number
+          agentName: string
+        },
       ) => {
         const into = destination(given)
         for (const file of files) checkReadable(file)
         const configPath = given.config || undefined
         const config = readConfig(configPath)
-        await runners.replay({ files, config, configPath, into, json: given.json === true })
+        const pcapAgent = { agentId: given.agentId, agentName: given.agentName }
+        await runners.replay({ files, config, configPath, into, json: given.json === true, pcapAgent })
       },
     )
+}
+
+function parseAgentId(text: string): number {
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) {
+    throw new InvalidArgumentError('Write a whole number from 0 (none) to 4294967295.')
+  }
+  return Number(text)
+}
+
+function parseAgentName(text: string): string {
+  if (/^[\w.@-]{1,64}$/.test(text)) return text
+  throw new InvalidArgumentError('Write up to 64 letters, digits, dots, hyphens, underscores or @.')
 }
 
 function destination({ data, to }: { data?: string; to?: ReplayTarget }): ReplayOptions['into'] {

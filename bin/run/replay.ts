@@ -8,6 +8,7 @@ import { noProgress, type ReplayProgress, readFrames, replayBatches } from '../.
 import { applySchema } from '../../collector/store/schema.js'
 import { StoreRole, type StoreStatus } from '../../collector/store-role.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { FILE_REASONS, type FileReason } from '../../schemas/pcap-reasons.js'
 import type { ReplayOptions } from '../commands/options.js'
 import { openEmbeddedEngine } from '../connect/clickhouse.js'
 import { openDataFolder } from '../connect/data-folder.js'
@@ -17,7 +18,7 @@ import { kpiTable } from './kpi-table.js'
 import { processLog } from './log.js'
 
 export async function runReplay(options: ReplayOptions): Promise<void> {
-  if (options.into.kind === 'agent') await sendOn(options.files, options.into)
+  if (options.into.kind === 'agent') await sendOn(options, options.into)
   else await store(options, options.into.dataDir)
 }
 
@@ -39,7 +40,7 @@ async function store(options: ReplayOptions, dataDir: string): Promise<void> {
       })
       const progress = noProgress()
       const line = new ProgressLine(process.stderr)
-      for await (const batch of replayBatches(options.files, progress)) {
+      for await (const batch of replayBatches(options.files, progress, options.pcapAgent)) {
         await role.accept(batch)
         line.show(`folded ${progress.frames} frames, ${percentOf(progress)} %`)
       }
@@ -81,14 +82,15 @@ async function answerFor(
 function summaryOf(progress: ReplayProgress, status: StoreStatus): string {
   const notes = [...status.refused].map(([name, count]) => `${count} ${name}`)
   if (progress.skippedBytes > 0) notes.push(`${progress.skippedBytes} bytes between frames skipped`)
+  notes.push(...unreadOf(progress))
   return `${progress.frames} frames, ${status.messagesStored} SIP messages stored${notes.length > 0 ? `; ${notes.join(', ')}` : ''}`
 }
 
-async function sendOn(files: readonly string[], to: Destination): Promise<void> {
+async function sendOn({ files, pcapAgent }: ReplayOptions, to: Destination): Promise<void> {
   const progress = noProgress()
   const line = new ProgressLine(process.stderr)
   const frames = async function* () {
-    for await (const batch of readFrames(files, progress)) {
+    for await (const batch of readFrames(files, progress, pcapAgent)) {
       for (const frame of batch) yield { atUs: frame.receivedAtUs, bytes: frame.bytes }
     }
   }
@@ -98,7 +100,22 @@ async function sendOn(files: readonly string[], to: Destination): Promise<void> 
   const sent = await send(frames(), to, { onProgress })
   const skipped = progress.skippedBytes > 0 ? `, ${progress.skippedBytes} bytes between frames skipped` : ''
   const failed = sent.errors > 0 ? `, ${sent.errors} could not be sent` : ''
-  line.end(`${sent.frames} frames sent in ${sent.seconds.toFixed(1)} s${skipped}${failed}`)
+  const unread = unreadOf(progress)
+  const unreadText = unread.length > 0 ? `; ${unread.join(', ')}` : ''
+  line.end(`${sent.frames} frames sent in ${sent.seconds.toFixed(1)} s${skipped}${failed}${unreadText}`)
+}
+
+/** What of pcap files gave no message; first what ended the reading of a file, in words. */
+function unreadOf({ packets, unread }: ReplayProgress): string[] {
+  if (packets === 0 && unread.size === 0) return []
+  const isOfFile = (reason: string): reason is FileReason => Object.hasOwn(FILE_REASONS, reason)
+  const counts = [...unread].sort(([a], [b]) => Number(isOfFile(b)) - Number(isOfFile(a)))
+  return [
+    `${packets} packets of pcap`,
+    ...counts.map(([reason, count]) =>
+      isOfFile(reason) ? `${FILE_REASONS[reason]} (${reason})` : `${count} ${reason}`,
+    ),
+  ]
 }
 
 const percentOf = (progress: ReplayProgress) =>
