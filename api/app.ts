@@ -25,6 +25,7 @@ import { healthRoutes } from './routes/health.js'
 import { kpiRoutes } from './routes/kpis.js'
 import { pageRoutes } from './routes/page.js'
 import { promRoutes } from './routes/prom.js'
+import { scorecardRoutes } from './routes/scorecards.js'
 import { sloRoutes } from './routes/slos.js'
 import { tapRoutes } from './routes/tap.js'
 import { tapMetrics } from './tap/metrics.js'
@@ -123,6 +124,7 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
     tapRoutes(app, routeDeps)
     alertRoutes(app, routeDeps)
     sloRoutes(app, routeDeps)
+    scorecardRoutes(app, routeDeps)
     alertDeliveryRoutes(app, routeDeps)
     pageRoutes(app, routeDeps)
     promRoutes(app, routeDeps)

@@ -30,6 +30,7 @@ export const API_ERRORS = {
   TRUNKSCOPE_API_NO_SUCH_ALERT: { status: 404, title: 'No such alert' },
   TRUNKSCOPE_API_BODY_TOO_LARGE: { status: 413, title: 'Body too large' },
   TRUNKSCOPE_API_TOO_MANY_FAILURES: { status: 429, title: 'Too many wrong tokens' },
+  TRUNKSCOPE_API_PDF_UNAVAILABLE: { status: 501, title: 'No PDF can be made here' },
   TRUNKSCOPE_API_INTERNAL: { status: 500, title: 'An error of Trunkscope' },
   TRUNKSCOPE_API_STARTING: { status: 503, title: 'Not ready' },
   TRUNKSCOPE_API_BUSY: { status: 503, title: 'Too many questions at once' },

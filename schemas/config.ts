@@ -83,6 +83,8 @@ export const configSchema = z.strictObject({
             url: z.url({ protocol: /^https?$/ }).optional(),
           })
           .optional(),
+        /** What the contract promises, by KPI (schemas/targets.ts): asr: 0.45, pdd_p95_s: 6. Stands in its scorecard. */
+        targets: z.record(z.string(), z.number()).optional(),
       }),
     )
     .default([]),

@@ -16,9 +16,10 @@ const HIDDEN = new Set(['is_deleted', 'pdd_bucket', 'facts'])
 const KEYS = new Set(['call_id', 'from_tag', 'to_tags'])
 const COLUMNS = ATTEMPT_COLUMNS.filter(({ name }) => !HIDDEN.has(name))
 
-/** Columns of the table by ones of our own list, as JSON can carry them. */
-export function attemptSelection(withFacts: boolean): string {
-  return [...COLUMNS, ...(withFacts ? ATTEMPT_COLUMNS.filter(({ name }) => name === 'facts') : [])]
+/** Columns of the table by ones of our own list, as JSON can carry them; with `only`, these. */
+export function attemptSelection(withFacts: boolean, only?: ReadonlySet<string>): string {
+  const facts = withFacts ? ATTEMPT_COLUMNS.filter(({ name }) => name === 'facts') : []
+  return [...COLUMNS.filter(({ name }) => only === undefined || only.has(name)), ...facts]
     .map(({ name, type }) => {
       if (type === 'FixedString(16)') return `lower(hex(${name})) AS ${name}_text`
       if (type === 'DateTime') return `toUInt32(${name}) AS ${name}_text`
@@ -145,6 +146,7 @@ export function attemptJsonOf(row: Record<string, unknown>): AttemptJson {
   const json: Record<string, unknown> = {}
   for (const { name, type } of COLUMNS) {
     const value = row[`${name}_text`]
+    if (value === undefined) continue // Not among those that were asked for.
     json[name] = KEYS.has(name) ? value : jsonOf(type, value)
     if (name.endsWith('_at_us')) json[name.slice(0, -'_us'.length)] = isoOrNull(Number(value))
   }

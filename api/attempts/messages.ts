@@ -8,12 +8,14 @@
  *          final, ACK (metrics.md §13.3). Two agents' clocks are not reconciled: `agents` says that there is more than one.
  */
 import { isUtf8 } from 'node:buffer'
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { HEP_FLAG } from '../../schemas/hep-frame.js'
 import type { SipMessage } from '../../schemas/sip-message.js'
+import { readSdp, type SdpMedia, sdpBodyOf } from '../../sip/sdp.js'
 import { readableText, readSip } from '../../sip/sip-message.js'
-import { maskedMessage } from '../masking.js'
-import type { Readers } from '../readers.js'
+import { maskedMessage, maskedText } from '../masking.js'
+import type { Leg, Readers } from '../readers.js'
 import { isoUsOf } from '../time-span.js'
 import type { AttemptKey } from './search.js'
 
@@ -68,8 +70,17 @@ interface MessageRow {
   raw_base64: string
 }
 
-interface ReadMessage {
+/** A message, and what a ladder needs of it beside. `digest` is to compare with, `media` is masked like the message. */
+export interface ReadMessage {
   message: MessageJson
+  /** Of all its bytes: a retransmission and the copy of another agent have the same. */
+  digest: string
+  media: readonly SdpMedia[]
+  /** The From tag of the attempt that it belongs to; '' where that cannot be read. */
+  fromTag: string
+}
+
+interface RankedMessage extends ReadMessage {
   rank: number
   belongs: boolean
 }
@@ -78,10 +89,23 @@ export async function messagesOf(
   readers: Readers,
   key: AttemptKey,
 ): Promise<{ messages: MessageJson[]; isCut: boolean }> {
+  const { read, isCut } = await readMessagesOf(readers, key, [key.fromTag])
+  const messages = read.map(({ message }) => message)
+  const firstUs = messages[0]?.captured_at_us ?? 0
+  for (const message of messages) message.offset_ms = (message.captured_at_us - firstUs) / 1_000
+  return { messages, isCut }
+}
+
+/** Messages of the attempts with these From tags on one leg. */
+export async function readMessagesOf(
+  readers: Readers,
+  { callId, addresses }: Leg,
+  fromTags: readonly string[],
+): Promise<{ read: ReadMessage[]; isCut: boolean }> {
   // The column holds this much of it (schemas/sip-messages.ts).
-  const leg = { callId: key.callId.slice(0, 512), addresses: key.addresses }
+  const leg = { callId: callId.slice(0, 512), addresses }
   const isHeld = readers.principal.carriers !== 'all'
-  const rows = await readers.ofLeg(leg).selectMasked<MessageRow, ReadMessage>(
+  const rows = await readers.ofLeg(leg).selectMasked<MessageRow, RankedMessage>(
     `SELECT toUnixTimestamp64Micro(captured_at) AS captured_at_us, toUnixTimestamp64Micro(received_at) AS received_at_us,
        agent, transport, ip_protocol, source_address, source_port, destination_address,
        destination_port, method, status_code, cseq_number, parse_error, frame_flags, truncated,
@@ -100,15 +124,18 @@ export async function messagesOf(
       const sip = readSip(bytes)
       return {
         message: messageJsonOf(row, bytes, sip),
-        rank: rankOf(sip),
-        belongs: belongs(sip, key.fromTag, isHeld),
+        digest: hash('sha256', bytes, 'hex'),
+        media: sip.hasSdp ? readSdp(sdpBodyOf(bytes, sip)).media : [],
+        fromTag: fromTags.find((tag) => tag === sip.fromTag || tag === sip.toTag) ?? '',
+        rank: rankOf(sip.method, sip.statusCode),
+        belongs: fromTags.some((tag) => belongs(sip, tag, isHeld)),
       }
     },
-    (read) => ({ ...read, message: maskedMessage(read.message) }),
+    (read) => ({ ...read, message: maskedMessage(read.message), media: read.media.map(maskedMedia) }),
   )
   const isCut = rows.length > MESSAGES_MAX
   if (isCut) rows.length = MESSAGES_MAX
-  const messages = rows
+  const read = rows
     .filter((row) => row.belongs)
     .sort(
       (a, b) =>
@@ -116,10 +143,7 @@ export async function messagesOf(
         a.message.cseq_number - b.message.cseq_number ||
         a.rank - b.rank,
     )
-    .map(({ message }) => message)
-  const firstUs = messages[0]?.captured_at_us ?? 0
-  for (const message of messages) message.offset_ms = (message.captured_at_us - firstUs) / 1_000
-  return { messages, isCut }
+  return { read, isCut }
 }
 
 /**
@@ -131,9 +155,20 @@ function belongs(sip: SipMessage, fromTag: string, isHeld: boolean): boolean {
   return sip.fromTag === fromTag || sip.toTag === fromTag
 }
 
-function rankOf(sip: SipMessage): number {
-  if (sip.statusCode === 0) return { INVITE: 0, CANCEL: 1, ACK: 5 }[sip.method] ?? 0
-  return sip.statusCode < 200 ? 2 + sip.statusCode / 1_000 : 4
+/** As SIP has them within one transaction. */
+export function rankOf(method: string, statusCode: number): number {
+  if (statusCode === 0) return { INVITE: 0, CANCEL: 1, ACK: 5 }[method] ?? 0
+  return statusCode < 200 ? 2 + statusCode / 1_000 : 4
+}
+
+function maskedMedia(media: SdpMedia): SdpMedia {
+  return {
+    ...media,
+    kind: maskedText(media.kind),
+    transport: maskedText(media.transport),
+    formats: media.formats.map(maskedText),
+    address: maskedText(media.address),
+  }
 }
 
 function messageJsonOf(row: MessageRow, bytes: Buffer, sip: SipMessage): MessageJson {

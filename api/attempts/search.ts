@@ -1,12 +1,20 @@
 /**
  * Finds attempts: one by its id, those of a Call-ID, or the newest that fit a filter, page by page.
  *
- * A page ends with a cursor that names its last row, not a count of rows: attempts that arrive meanwhile move nothing.
- * The order is that of the minutes, then of the INVITEs, then of the ids, newest first.
+ * A page ends with a cursor that names its last row and the range of the first page, not a count of rows: attempts that
+ * arrive meanwhile move nothing, and "the last hour" stays the hour it was. The order is that of the minutes, then of the
+ * INVITEs, then of the ids, newest first. An attempt stands on one page only, unless its INVITE turns out to be an
+ * earlier one while somebody pages: then its place is another.
+ *
+ * How      Backwards through time in slices, each twice the one before, until the page is full: what is common is
+ *          found in the first slice. In a slice rows that fit are looked for as they were written, replaced ones among
+ *          them, because indexes and early ends work there; what stands (FINAL) is then read for these keys only, and
+ *          has to fit again.
  */
+import { createHash } from 'node:crypto'
 import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
-import { isAtLeast } from '../../schemas/tokens.js'
+import { isAtLeast, type Principal } from '../../schemas/tokens.js'
 import { ApiError } from '../errors.js'
 import { longestSpanS } from '../kpi/query.js'
 import { maskedAttempt } from '../masking.js'
@@ -14,15 +22,25 @@ import { choicesOf, listOf, oneOf, type Parameter, wholeNumberOf } from '../para
 import type { Leg, Readers } from '../readers.js'
 import { type Span, shown, spanOf } from '../time-span.js'
 import { type AttemptJson, attemptJsonOf, attemptSelection } from './attempt-json.js'
+import { type NumberFilter, numberConditions, numberFilterOf } from './number-filter.js'
 
 export const LIMIT_MAX = 500
 const LIMIT_DEFAULT = 50
-const STATES = ['open', 'closed', 'incomplete'] as const
-const PARTIES = ['carrier', 'unknown', 'customer', 'internal'] as const
-const LEVELS = ['A', 'B', 'C', 'none', 'malformed'] as const
+export const STATES = ['open', 'closed', 'incomplete'] as const
+export const PARTIES = ['carrier', 'unknown', 'customer', 'internal'] as const
+export const LEVELS = ['A', 'B', 'C', 'none', 'malformed'] as const
+
+/** Slices of time: the newest first, then longer ones. */
+const SLICE_S = 3_600
+const SLICE_GROWTH = 2
+/** Statements that one page may cost; a page that is not full by then is given as it is, with its cursor. */
+const ROUNDS_MAX = 24
 
 export interface AttemptParameters {
   call_id?: Parameter
+  number?: Parameter
+  calling?: Parameter
+  called?: Parameter
   from?: Parameter
   to?: Parameter
   carrier?: Parameter
@@ -38,14 +56,20 @@ export interface AttemptParameters {
   cursor?: Parameter
 }
 
-interface Cursor {
+interface Place {
   minuteS: number
   invitedAtUs: number
   attemptId: string
 }
 
+interface Cursor extends Place {
+  span: Span | undefined
+}
+
 export interface AttemptSearch {
   callId: string | undefined
+  numbers?: readonly NumberFilter[]
+  /** undefined: all that is stored. */
   span: Span | undefined
   /** Column of the table, and the values it may have. */
   texts: readonly [column: string, values: readonly string[]][]
@@ -62,7 +86,7 @@ export interface AttemptPage {
 
 export function attemptSearchOf(
   written: AttemptParameters,
-  config: TrunkscopeConfig,
+  { config, principal }: { config: TrunkscopeConfig; principal: Principal },
   nowUs: number,
 ): AttemptSearch {
   const callId = oneOf('call_id', written.call_id)
@@ -78,8 +102,9 @@ export function attemptSearchOf(
   const from = oneOf('from', written.from)
   const to = oneOf('to', written.to)
   const party = choicesOf('party', written.party, PARTIES)
-  return {
+  const search: AttemptSearch = {
     callId,
+    numbers: numberFilterOf(written, principal),
     // A Call-ID is looked for in all that is stored.
     span:
       callId !== undefined && from === undefined && to === undefined
@@ -113,29 +138,133 @@ export function attemptSearchOf(
     limit:
       wholeNumberOf('limit', written.limit, { min: 1, max: LIMIT_MAX, example: LIMIT_DEFAULT }) ??
       LIMIT_DEFAULT,
-    cursor: cursorOf(oneOf('cursor', written.cursor)),
+    cursor: undefined,
   }
+  const cursor = cursorOf(oneOf('cursor', written.cursor), search)
+  return cursor === undefined ? search : { ...search, span: cursor.span, cursor }
 }
 
-/** What a page of results reads: keys first, then the rows of those keys only. */
-export async function searchAttempts(readers: Readers, search: AttemptSearch): Promise<AttemptPage> {
+/** @param only columns to read, of who needs some: rows that lie apart cost by the column */
+export async function searchAttempts(
+  readers: Readers,
+  search: AttemptSearch,
+  only?: ReadonlySet<string>,
+): Promise<AttemptPage> {
+  const wanted = search.limit + 1
+  const found: AttemptJson[] = []
+  let before: Place | undefined = search.cursor
+  let rounds = 0
+  for (const slice of slicesOf(search)) {
+    for (let isOver = false; !isOver && found.length < wanted && rounds < ROUNDS_MAX; rounds++) {
+      const places = await placesOf(readers, search, slice, before, wanted)
+      isOver = places.length < wanted
+      if (places.length > 0) found.push(...(await standingOf(readers, search, slice, before, places, only)))
+      before = places.at(-1) ?? before
+    }
+    if (found.length >= wanted) {
+      const attempts = found.slice(0, search.limit)
+      return { attempts, nextCursor: cursorText(search, placeOf(attempts.at(-1)!)) }
+    }
+    if (rounds >= ROUNDS_MAX && before !== undefined) {
+      return { attempts: found, nextCursor: cursorText(search, before) }
+    }
+  }
+  return { attempts: found, nextCursor: null }
+}
+
+/** Whole minutes, newest first; `fromS` is part of a slice, `toS` is not. undefined: all time. */
+function slicesOf({ span, cursor }: AttemptSearch): ({ fromS: number; toS: number } | undefined)[] {
+  if (span === undefined) return [undefined]
+  const firstS = Math.floor(span.fromUs / 6e7) * 60
+  let toS = Math.ceil(span.toUs / 6e7) * 60
+  if (cursor !== undefined) toS = Math.min(toS, cursor.minuteS + 60)
+  const slices: { fromS: number; toS: number }[] = []
+  for (let lengthS = SLICE_S; toS > firstS; lengthS *= SLICE_GROWTH) {
+    const fromS = Math.max(firstS, toS - lengthS)
+    slices.push({ fromS, toS })
+    toS = fromS
+  }
+  return slices
+}
+
+type Slice = ReturnType<typeof slicesOf>[number]
+
+/** Columns that hold numbers or Call-IDs stand in the condition only; a place holds none. */
+async function placesOf(
+  readers: Readers,
+  search: AttemptSearch,
+  slice: Slice,
+  before: Place | undefined,
+  wanted: number,
+): Promise<Place[]> {
+  const { conditions, parameters } = conditionsOf(search, slice, before)
+  const same = (place: Place) => place
+  return readers.selectMasked<{ minute_s: number; at_us: string; id: string }, Place>(
+    `SELECT toUInt32(minute) AS minute_s, invited_at_us AS at_us, lower(hex(attempt_id)) AS id
+     FROM call_attempts WHERE ${conditions.join(' AND ')} ${ORDER}
+     LIMIT 1 BY minute, attempt_id LIMIT {places:UInt32}`,
+    { ...parameters, places: wanted },
+    (row) => ({ minuteS: row.minute_s, invitedAtUs: Number(row.at_us), attemptId: row.id }),
+    same,
+  )
+}
+
+/**
+ * Of these places and all between them, the rows that stand and fit. Keys alone stand in PREWHERE: they are the same in every
+ * version of a row, so that FINAL may come after them, and few rows are read whole.
+ */
+async function standingOf(
+  readers: Readers,
+  search: AttemptSearch,
+  slice: Slice,
+  before: Place | undefined,
+  places: readonly Place[],
+  only: ReadonlySet<string> | undefined,
+): Promise<AttemptJson[]> {
+  const { conditions, parameters } = conditionsOf(search, slice, before)
+  return readers.selectMasked(
+    `SELECT ${attemptSelection(false, only)} FROM call_attempts FINAL
+     PREWHERE minute IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))
+       AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
+     WHERE (minute, invited_at_us, attempt_id) >= ${placeSql('last')} AND ${conditions.join(' AND ')} ${ORDER}`,
+    {
+      ...parameters,
+      ...placeParameters('last', places.at(-1)!),
+      minutes: [...new Set(places.map(({ minuteS }) => minuteS))],
+      ids: [...new Set(places.map(({ attemptId }) => attemptId))],
+    },
+    attemptJsonOf,
+    maskedAttempt,
+  )
+}
+
+const ORDER = 'ORDER BY minute DESC, invited_at_us DESC, attempt_id DESC'
+const MOMENT_US = 'if(invited_at_us > 0, invited_at_us, toUInt64(toUInt32(minute)) * 1000000)'
+
+function conditionsOf(search: AttemptSearch, slice: Slice, before: Place | undefined) {
   const conditions = ["state != 'fragment'"]
-  const parameters: Record<string, unknown> = { limit: search.limit + 1 }
+  const parameters: Record<string, unknown> = {}
   if (search.callId !== undefined) {
     conditions.push('call_id IN {call_ids:Array(String)}')
     // Bytes that are not ASCII are kept one char a byte.
     parameters.call_ids = [search.callId, Buffer.from(search.callId, 'utf8').toString('latin1')]
   }
-  if (search.span !== undefined) {
+  if (slice !== undefined && search.span !== undefined) {
     conditions.push(
       "minute >= toDateTime({from_s:UInt32}, 'UTC')",
       "minute < toDateTime({to_s:UInt32}, 'UTC')",
     )
-    parameters.from_s = Math.floor(search.span.fromUs / 6e7) * 60
-    parameters.to_s = Math.ceil(search.span.toUs / 1e6)
-    conditions.push(`${MOMENT_US} >= {from_us:UInt64}`, `${MOMENT_US} < {to_us:UInt64}`)
-    parameters.from_us = search.span.fromUs
-    parameters.to_us = search.span.toUs
+    parameters.from_s = slice.fromS
+    parameters.to_s = slice.toS
+    // Within a slice the minute says it all, without reading the time of each row.
+    if (search.span.fromUs > slice.fromS * 1e6) {
+      conditions.push(`${MOMENT_US} >= {from_us:UInt64}`)
+      parameters.from_us = search.span.fromUs
+    }
+    if (search.span.toUs < slice.toS * 1e6) {
+      conditions.push(`${MOMENT_US} < {to_us:UInt64}`)
+      parameters.to_us = search.span.toUs
+    }
   }
   for (const [column, values] of search.texts) {
     if (values.length === 0) continue
@@ -146,31 +275,37 @@ export async function searchAttempts(readers: Readers, search: AttemptSearch): P
     conditions.push('final_code IN {final_codes:Array(UInt16)}')
     parameters.final_codes = search.finalCodes
   }
-  if (search.cursor !== undefined) {
+  const numbers = numberConditions(search.numbers ?? [])
+  conditions.push(...numbers.conditions)
+  Object.assign(parameters, numbers.parameters)
+  if (before !== undefined) {
     conditions.push(
-      '(minute, invited_at_us, attempt_id) < ' +
-        "(toDateTime({cursor_s:UInt32}, 'UTC'), {cursor_us:UInt64}, toFixedString(unhex({cursor_id:String}), 16))",
-      "minute <= toDateTime({cursor_s:UInt32}, 'UTC')",
+      `(minute, invited_at_us, attempt_id) < ${placeSql('before')}`,
+      "minute <= toDateTime({before_s:UInt32}, 'UTC')",
     )
-    parameters.cursor_s = search.cursor.minuteS
-    parameters.cursor_us = search.cursor.invitedAtUs
-    parameters.cursor_id = search.cursor.attemptId
+    Object.assign(parameters, placeParameters('before', before))
   }
-  const order = 'ORDER BY minute DESC, invited_at_us DESC, attempt_id DESC'
-  const attempts = await readers.selectMasked(
-    `SELECT ${attemptSelection(false)} FROM call_attempts FINAL WHERE (minute, attempt_id) IN (
-       SELECT minute, attempt_id FROM call_attempts FINAL WHERE ${conditions.join(' AND ')} ${order} LIMIT {limit:UInt32}
-     ) ${order}`,
-    parameters,
-    attemptJsonOf,
-    maskedAttempt,
-  )
-  const more = attempts.length > search.limit
-  if (more) attempts.length = search.limit
-  return { attempts, nextCursor: more ? cursorText(attempts.at(-1)!) : null }
+  return { conditions, parameters }
 }
 
-const MOMENT_US = 'if(invited_at_us > 0, invited_at_us, toUInt64(toUInt32(minute)) * 1000000)'
+const placeSql = (name: string) =>
+  `(toDateTime({${name}_s:UInt32}, 'UTC'), {${name}_us:UInt64}, toFixedString(unhex({${name}_id:String}), 16))`
+
+function placeParameters(name: string, place: Place): Record<string, unknown> {
+  return {
+    [`${name}_s`]: place.minuteS,
+    [`${name}_us`]: place.invitedAtUs,
+    [`${name}_id`]: place.attemptId,
+  }
+}
+
+function placeOf(attempt: AttemptJson): Place {
+  return {
+    minuteS: Date.parse(attempt.minute) / 1_000,
+    invitedAtUs: attempt.invited_at_us,
+    attemptId: attempt.attempt_id,
+  }
+}
 
 /** What finds the messages of an attempt. It is not masked: it is to look with, and leaves in no answer. */
 export interface AttemptKey extends Leg {
@@ -200,18 +335,8 @@ export async function findAttempt(readers: Readers, id: string, withFacts = fals
     `SELECT ${attemptSelection(withFacts)} FROM call_attempts FINAL
      WHERE attempt_id = toFixedString(unhex({id:String}), 16) AND state != 'fragment' LIMIT 1`,
     { id },
-    (row) => {
-      const attempt = attemptJsonOf(row)
-      return {
-        attempt,
-        key: {
-          callId: attempt.call_id,
-          fromTag: attempt.from_tag,
-          addresses: [attempt.address_low, attempt.address_high],
-        },
-      }
-    },
-    ({ attempt, key }) => ({ attempt: maskedAttempt(attempt), key }),
+    foundOf,
+    maskedFound,
   )
   if (found !== undefined) return found
   throw new ApiError(
@@ -220,22 +345,71 @@ export async function findAttempt(readers: Readers, id: string, withFacts = fals
   )
 }
 
-function cursorText(attempt: AttemptJson): string {
-  const minuteS = Date.parse(attempt.minute) / 1_000
-  return Buffer.from(`${minuteS}.${attempt.invited_at_us}.${attempt.attempt_id}`).toString('base64url')
+/** A hostile peer may reuse one Call-ID for ever. */
+const LEGS_MAX = 24
+
+/** Every attempt of a Call-ID that may be seen, the first first. */
+export async function attemptsOfCall(
+  readers: Readers,
+  callId: string,
+): Promise<{ found: FoundAttempt[]; isCut: boolean }> {
+  const found = await readers.selectMasked<Record<string, unknown>, FoundAttempt>(
+    `SELECT ${attemptSelection(false)} FROM call_attempts FINAL
+     WHERE call_id = {call_id:String} AND state != 'fragment'
+     ORDER BY minute, invited_at_us, attempt_id LIMIT {legs:UInt32}`,
+    { call_id: callId, legs: LEGS_MAX + 1 },
+    foundOf,
+    maskedFound,
+  )
+  return { found: found.slice(0, LEGS_MAX), isCut: found.length > LEGS_MAX }
 }
 
-function cursorOf(text: string | undefined): Cursor | undefined {
-  if (text === undefined) return undefined
-  const match = /^(\d{1,10})\.(\d{1,16})\.([0-9a-f]{32})$/.exec(
-    Buffer.from(text, 'base64url').toString('latin1'),
+function foundOf(row: Record<string, unknown>): FoundAttempt {
+  const attempt = attemptJsonOf(row)
+  return {
+    attempt,
+    key: {
+      callId: attempt.call_id,
+      fromTag: attempt.from_tag,
+      addresses: [attempt.address_low, attempt.address_high],
+    },
+  }
+}
+
+function maskedFound({ attempt, key }: FoundAttempt): FoundAttempt {
+  return { attempt: maskedAttempt(attempt), key }
+}
+
+/** version.span.place.filters: opaque to whoever gets it, and of no use with other filters. */
+function cursorText(search: AttemptSearch, { minuteS, invitedAtUs, attemptId }: Place): string {
+  const span = search.span === undefined ? '-' : `${search.span.fromUs}-${search.span.toUs}`
+  return Buffer.from(`2.${span}.${minuteS}.${invitedAtUs}.${attemptId}.${filtersDigest(search)}`).toString(
+    'base64url',
   )
-  if (match === null) {
+}
+
+/** The range and the size of a page may differ: the range is that of the first page. */
+function filtersDigest({ callId, numbers, texts, finalCodes }: AttemptSearch): string {
+  const filters = JSON.stringify([callId ?? null, numbers ?? [], texts, finalCodes])
+  return createHash('sha256').update(filters).digest('hex').slice(0, 8)
+}
+
+function cursorOf(text: string | undefined, search: AttemptSearch): Cursor | undefined {
+  if (text === undefined) return undefined
+  const match = /^2\.(\d{0,16})-(\d{0,16})\.(\d{1,10})\.(\d{1,16})\.([0-9a-f]{32})\.([0-9a-f]{8})$/.exec(
+    text.length > 256 ? '' : Buffer.from(text, 'base64url').toString('latin1'),
+  )
+  const isWhole = match !== null && (match[1] === '') === (match[2] === '') && Number(match[3]) < 2 ** 32
+  if (!isWhole || match[6] !== filtersDigest(search)) {
     throw new ApiError(
       'TRUNKSCOPE_API_BAD_CURSOR',
-      'cursor is not one that this list gave; take next_cursor of the page before, or leave it out for the first page',
+      isWhole
+        ? 'cursor is one of a search for something else; leave it out for the first page of this search'
+        : 'cursor is not one that this list gave; take next_cursor of the page before, or leave it out for the first page',
       { parameter: 'cursor' },
     )
   }
-  return { minuteS: Number(match[1]), invitedAtUs: Number(match[2]), attemptId: match[3]! }
+  const span = match[1] === '' ? undefined : { fromUs: Number(match[1]), toUs: Number(match[2]) }
+  if ((span === undefined) !== (search.span === undefined)) return cursorOf('', search)
+  return { span, minuteS: Number(match[3]), invitedAtUs: Number(match[4]), attemptId: match[5]! }
 }

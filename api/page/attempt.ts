@@ -1,34 +1,71 @@
-/** The page of one attempt: what the rule made of it, and every message in order. */
+/** The page of one attempt: what the rules made of it and why, the ladder of its call, and every message in order. */
 import { isAtLeast } from '../../schemas/tokens.js'
 import { readableText } from '../../sip/sip-message.js'
 import type { AttemptJson } from '../attempts/attempt-json.js'
-import { type MessageJson, messagesOf } from '../attempts/messages.js'
-import { findAttempt } from '../attempts/search.js'
+import { type CallLadder, findCall } from '../attempts/call-ladder.js'
+import type { MessageJson } from '../attempts/messages.js'
 import type { SeenDeps } from '../deps.js'
 import { isMasked } from '../masking.js'
 import { isoUsOf } from '../time-span.js'
 import { outcome, ownerOf } from './attempts.js'
 import { count, duration, NONE, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
+import { ladderSvg, secondsText, signed } from './ladder-svg.js'
 import { page } from './layout.js'
+import { messageText } from './message-text.js'
 
 export async function attemptPage(deps: SeenDeps, id: string): Promise<Html> {
-  const { attempt, key } = await findAttempt(deps.readers, id)
-  const { messages, isCut } = await messagesOf(deps.readers, key)
+  const { attempt, ladder, messages } = await findCall(deps, id)
   const callId = readableText(attempt.call_id)
+  const address = `/v1/attempts/${attempt.attempt_id}`
   return page(deps, {
     title: `Attempt ${callId}`,
     path: `/attempts/${attempt.attempt_id}`,
     content: html`<h1>${outcome(attempt)} <span class="quiet">${ownerOf(attempt, deps)} · ${attempt.direction} · ${callId}</span></h1>
-<section><h2>Record <span class="quiet"><a href="/v1/attempts/${attempt.attempt_id}">as JSON</a>${isMasked(attempt.call_id) ? null : html` · <a href="/attempts?call_id=${encodeURIComponent(attempt.call_id)}">all legs of this call</a>`}${attempt.party === 'carrier' || attempt.party === 'unknown' ? html` · <a href="/carriers/${encodeURIComponent(attempt.carrier)}">carrier</a>` : null}</span></h2>
+<section><h2>What the rules said, and why</h2>${explanationTable(ladder)}</section>
+<section><h2>Ladder <span class="quiet">${plural(ladder.legs.length, 'leg')} with this Call-ID · <a href="${address}/ladder.svg">SVG</a> · <a href="${address}/ladder">JSON</a>${isAtLeast(deps.principal.role, 'investigator') ? html` · <a href="${address}/pcap">pcap</a> · <a href="${address}/messages.txt">text</a>` : null}</span></h2>
+${messages.length === 0 ? noMessages(deps) : drawing(ladder)}${legsOf(attempt, ladder)}</section>
+<section><h2>Record <span class="quiet"><a href="${address}">as JSON</a>${isMasked(attempt.call_id) ? null : html` · <a href="/attempts?call_id=${encodeURIComponent(attempt.call_id)}">all legs of this call</a>`}${attempt.party === 'carrier' || attempt.party === 'unknown' ? html` · <a href="/carriers/${encodeURIComponent(attempt.carrier)}">carrier</a>` : null}</span></h2>
 <div class="facts">${factGroups(attempt)}</div></section>
-<section><h2>Messages <span class="quiet">${plural(messages.length, 'message')} of this leg, times from the first${isAtLeast(deps.principal.role, 'investigator') ? '; open one for its text' : '; their texts are for investigators'}${isCut ? '; there are more than are shown' : ''}${agentsOf(messages) > 1 ? '; several agents saw it, and their clocks are not reconciled' : ''}</span></h2>
-${messages.length === 0 ? html`<p class="quiet">None is stored any more: raw messages are kept for ${deps.config.retention.raw_days} days.</p>` : ladder(messages, attempt)}</section>`,
+<section><h2 id="messages">Messages <span class="quiet">${plural(ladder.arrows.length, 'message')}, times from the first${isAtLeast(deps.principal.role, 'investigator') ? '; open one for its text' : '; their texts are for investigators'}${ladder.is_cut ? '; there are more than are shown' : ''}</span></h2>
+${messages.length === 0 ? noMessages(deps) : messageList(ladder, messages)}</section>`,
   })
 }
 
-function agentsOf(messages: readonly MessageJson[]): number {
-  return new Set(messages.map(({ agent }) => agent)).size
+function noMessages(deps: SeenDeps): Html {
+  return html`<p class="quiet">No message is stored any more: raw messages are kept for ${deps.config.retention.raw_days} days.</p>`
+}
+
+const TOPICS: Record<CallLadder['explanation'][number]['topic'], string> = {
+  disposition: 'Disposition',
+  cancel_class: 'Why cancelled',
+  service_level: 'Service level',
+  post_dial_delay: 'Post-dial delay',
+}
+
+function explanationTable({ explanation }: CallLadder): Html {
+  return html`<table class="cards why"><caption class="hidden">Verdicts of the rules, and their reasons</caption>
+<thead><tr><th scope="col">About</th><th scope="col">Verdict</th><th scope="col">Why</th></tr></thead>
+<tbody>${explanation.map(({ topic, verdict, because, arrows }) => html`<tr><th scope="row">${TOPICS[topic]}</th><td><b>${verdict}</b></td><td>${because}${arrows.length === 0 ? null : html` <span class="nowrap">(${arrows.map((number, index) => html`${index === 0 ? 'message ' : ', '}<a href="#m${number}">${number}</a>`)})</span>`}</td></tr>`)}</tbody></table>`
+}
+
+function drawing(ladder: CallLadder): Html {
+  const [first, ...others] = ladder.clocks
+  const skews = others.map(({ agent, skew_ms, pairs }) =>
+    skew_ms === null
+      ? html`<li><span class="mono">${agent}</span>: no message compares its clock, so its place in the order is uncertain</li>`
+      : html`<li><span class="mono">${agent}</span>: ${signed(skew_ms)} against it, by ${plural(pairs, 'message')} that both saw; taken out of the order</li>`,
+  )
+  return html`<div class="scroll ladder-box" tabindex="0" role="region" aria-label="Ladder, can be scrolled">${ladderSvg(ladder)}</div>
+<p class="quiet small">Dashed: sent again. Bold: this leg. In words: <a href="#messages">the list of messages</a>.${first === undefined || others.length === 0 ? null : html` Times are those of <span class="mono">${first.agent}</span>.`}</p>
+${skews.length === 0 ? null : html`<ul class="quiet small">${skews}</ul>`}`
+}
+
+/** The other attempts that share the Call-ID. */
+function legsOf(attempt: AttemptJson, { legs }: CallLadder): Html | null {
+  const others = legs.filter(({ attempt_id }) => attempt_id !== attempt.attempt_id)
+  if (others.length === 0) return null
+  return html`<p class="small">Other legs: ${others.map((leg, index) => html`${index === 0 ? null : ' · '}<a href="/attempts/${leg.attempt_id}">${leg.name} ${leg.direction} ${leg.site}</a>`)}</p>`
 }
 
 type Fact = readonly [label: string, value: Content]
@@ -125,31 +162,26 @@ function group(title: string, facts: readonly Fact[]): Html {
   return html`<div><h3>${title}</h3><dl>${known.length === 0 ? html`<dt>${NONE}</dt><dd></dd>` : known.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl></div>`
 }
 
-/** A message that stands twice, letter by letter, is a retransmission, or a copy of another agent. */
-function ladder(messages: readonly MessageJson[], attempt: AttemptJson): Html {
-  return html`<ol class="ladder">${messages.map((message, index) => {
-    const startLine = html`<span class="mono ${toneOf(message.status_code)}">${message.start_line}</span>`
-    const isOut = message.source.address === attempt.sbc_address
-    const previous = messages[index - 1]
-    const gapMs = previous === undefined ? 0 : message.offset_ms - previous.offset_ms
-    const ends = html`<span class="mono">${message.source.address}:${message.source.port}</span> to <span class="mono">${message.destination.address}:${message.destination.port}</span>`
-    const isRepeat =
-      message.raw !== '' &&
-      messages.findIndex(
-        (other) => other.raw === message.raw && other.source.address === message.source.address,
-      ) < index
-    return html`<li><span class="at" title="${message.captured_at}">${offsetText(message.offset_ms)}<small>${gapMs > 0 ? `+${offsetText(gapMs)}` : ''}</small></span>
-<span class="way${isOut ? '' : ' back'}" title="${isOut ? 'from our SBC' : 'to our SBC'}"><span>SBC </span>${isOut ? '→' : '←'}<span class="hidden">${isOut ? ' sent' : ' received'}</span></span>
-<div>${message.raw === '' ? startLine : html`<details><summary class="mono ${toneOf(message.status_code)}">${message.start_line}</summary><pre>${message.raw}</pre></details>`}
-<div class="ends">${ends} · CSeq ${message.cseq_number} ${message.cseq_method} · ${message.agent}${isRepeat ? html` <span class="badge plain">again</span>` : null}${message.parse_error === '' ? null : html` <span class="badge bad">${message.parse_error}</span>`}${message.truncated ? html` <span class="badge">cut</span>` : null}${message.frame_flags.map((flag) => html` <span class="badge plain">${flag}</span>`)}</div></div></li>`
+/** The ladder in words, each message with its text for who may read it. */
+function messageList(ladder: CallLadder, messages: readonly MessageJson[]): Html {
+  const who = (party: number) => ladder.parties[party]!.name || ladder.parties[party]!.address
+  return html`<ol class="ladder">${ladder.arrows.map((arrow, index) => {
+    const message = messages[arrow.message]!
+    const gapMs = arrow.offset_ms - (ladder.arrows[index - 1]?.offset_ms ?? arrow.offset_ms)
+    const start = `mono ${toneOf(message.status_code)}`
+    const again =
+      arrow.again_of === null
+        ? null
+        : html` <span class="badge plain">again, of <a href="#m${arrow.again_of}">${arrow.again_of}</a></span>`
+    return html`<li id="m${arrow.number}"><span class="at" title="${message.captured_at}">${secondsText(arrow.offset_ms)}<small>${gapMs > 0 ? `+${secondsText(gapMs)}` : ''}</small></span>
+<span class="way${arrow.from <= arrow.to ? '' : ' back'}"><span class="mono">${arrow.number}</span> <span aria-hidden="true">${arrow.from === arrow.to ? '↻' : arrow.from < arrow.to ? '→' : '←'}</span></span>
+<div>${message.raw === '' ? html`<span class="${start}">${message.start_line}</span>` : html`<details><summary class="${start}">${message.start_line}</summary><pre>${messageText(message.raw)}</pre></details>`}
+<div class="ends">${who(arrow.from)} to ${who(arrow.to)}: <span class="mono">${message.source.address}:${message.source.port}</span> to <span class="mono">${message.destination.address}:${message.destination.port}</span> · CSeq ${arrow.cseq} · ${message.agent}${arrow.also_seen.map(({ agent, later_ms }) => html`, also ${agent} ${signed(later_ms)}`)}${again}${arrow.attempt_id === ladder.attempt_id ? null : html` <span class="badge plain">other leg</span>`}${message.parse_error === '' ? null : html` <span class="badge bad">${message.parse_error}</span>`}${message.truncated ? html` <span class="badge">cut</span>` : null}${message.frame_flags.map((flag) => html` <span class="badge plain">${flag}</span>`)}</div>
+${arrow.media.length === 0 ? null : html`<div class="ends">${arrow.is_early_media ? 'early media: ' : 'media: '}${arrow.media.join('; ')}</div>`}</div></li>`
   })}</ol>`
 }
 
 function toneOf(status: number): string {
   if (status >= 200 && status < 300) return 'k2'
   return status >= 400 ? 'k4' : ''
-}
-
-function offsetText(ms: number): string {
-  return `${(ms / 1_000).toFixed(3)} s`
 }

@@ -71,7 +71,7 @@ export async function carrierPage(deps: SeenDeps, id: string, range: PageRange):
     path: `/carriers/${encodeURIComponent(id)}`,
     range,
     content: [
-      html`<h1>${name} <span class="quiet">${id === name || id === 'unknown' ? '' : `${id} · `}${peersText(deps, id)}</span></h1>`,
+      html`<h1>${name} <span class="quiet">${id === name || id === 'unknown' ? '' : `${id} · `}${peersText(deps, id)}${id === 'unknown' ? null : html` · <a href="/v1/carriers/${encodeURIComponent(id)}/scorecard?format=html">scorecard of last week</a>`}</span></h1>`,
       kpiSection(total, steps, range),
       anyAttempts(total) === 0 ? null : charts(steps, times, stepS, range),
       splitSection(groups, range),

@@ -118,7 +118,7 @@ ${frame.range === undefined ? null : rangeLinks(frame.path, frame.range, frame.k
 <main${refresh}>
 ${frame.content}
 </main>
-<footer><a href="/attempts">Find attempts</a><a href="/slos">Objectives</a><a href="/alerts">Alerts</a><a href="/v1/kpis">JSON</a><a href="/openapi.json">API description</a>${isHeld ? null : html`<a href="/metrics">Own metrics</a>`}Times are UTC. Measured at the carrier leg, from signalling only.</footer>
+<footer><a href="/attempts">Find attempts</a><a href="/scorecards">Scorecards</a><a href="/slos">Objectives</a><a href="/alerts">Alerts</a><a href="/v1/kpis">JSON</a><a href="/openapi.json">API description</a>${isHeld ? null : html`<a href="/metrics">Own metrics</a>`}Times are UTC. Measured at the carrier leg, from signalling only.</footer>
 </body>
 </html>`
 }

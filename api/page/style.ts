@@ -68,7 +68,7 @@ section > pre, section > form, section > ul { margin: 8px 14px 12px; }
 .columns > * { min-width: 0; margin: 0; }
 .columns { margin-bottom: 16px; }
 
-.totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); margin: 0; padding: 6px 6px; }
+.totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(106px, 1fr)); margin: 0; padding: 6px 6px; }
 .totals div { padding: 6px 10px; border-left: 1px solid var(--line); margin-left: -1px; }
 .totals dt { font-size: 12px; color: var(--quiet); white-space: nowrap; }
 .totals dd { margin: 0; font-size: 21px; font-weight: 600; line-height: 1.25; white-space: nowrap; }
@@ -166,6 +166,12 @@ pre.code { white-space: pre; overflow-wrap: normal; }
 .facts dt { color: var(--quiet); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
 
+.alerts { list-style: none; padding: 0; }
+section > .alerts { margin: 6px 0 0; }
+.alerts li { padding: 8px 14px; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+.alerts .head { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: baseline; margin-bottom: 2px; }
+.alerts .when { margin-left: auto; white-space: nowrap; font-size: 12.5px; }
+
 .ladder { list-style: none; margin: 0; padding: 4px 14px 12px; }
 .ladder li { display: grid; grid-template-columns: 76px 64px minmax(0, 1fr); gap: 2px 12px; padding: 5px 0; border-top: 1px solid var(--line); }
 .ladder .at { text-align: right; white-space: nowrap; }
@@ -183,7 +189,34 @@ input, select, button {
   font: inherit; font-size: 13px; color: var(--ink); background: var(--bg); border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px; min-height: 30px;
 }
 button { background: var(--accent); border-color: var(--accent); color: var(--panel); font-weight: 600; cursor: pointer; }
-.pager { padding: 8px 14px 12px; }
+form.find details { flex-basis: 100%; }
+form.find summary { cursor: pointer; font-size: 12.5px; color: var(--accent); }
+form.find div.find { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: end; padding-top: 8px; }
+.pager { padding: 8px 14px 12px; display: flex; flex-wrap: wrap; gap: 6px 18px; }
+.why td, .why th { overflow-wrap: anywhere; }
+.why th { font-weight: 500; white-space: nowrap; }
+.ladder-box { margin: 6px 0; }
+.ladder li:target { background: var(--stripe); outline: 2px solid var(--accent); outline-offset: 2px; }
+.call-ladder { display: block; }
+.call-ladder .ld-paper { fill: none; }
+.call-ladder .ld-ink { fill: var(--ink); }
+.call-ladder .ld-quiet { fill: var(--quiet); }
+.call-ladder .ld-life { stroke: var(--line); }
+.call-ladder .ld-request .ld-label, .call-ladder .ld-request .ld-tip { fill: var(--accent); }
+.call-ladder .ld-request .ld-line { stroke: var(--accent); }
+.call-ladder .ld-provisional .ld-label, .call-ladder .ld-provisional .ld-tip { fill: var(--quiet); }
+.call-ladder .ld-provisional .ld-line { stroke: var(--quiet); }
+.call-ladder .ld-success .ld-label, .call-ladder .ld-success .ld-tip { fill: var(--good); }
+.call-ladder .ld-success .ld-line { stroke: var(--good); }
+.call-ladder .ld-redirect .ld-label, .call-ladder .ld-redirect .ld-tip { fill: var(--warn); }
+.call-ladder .ld-redirect .ld-line { stroke: var(--warn); }
+.call-ladder .ld-failure .ld-label, .call-ladder .ld-failure .ld-tip,
+.call-ladder .ld-unreadable .ld-label, .call-ladder .ld-unreadable .ld-tip { fill: var(--bad); }
+.call-ladder .ld-failure .ld-line, .call-ladder .ld-unreadable .ld-line { stroke: var(--bad); }
+.m-start { color: var(--accent); font-weight: 700; }
+.m-name { color: var(--quiet); }
+.m-body { color: var(--quiet); }
+.m-body b { color: var(--ink); }
 footer { max-width: 1500px; margin: 0 auto; padding: 0 20px 30px; color: var(--quiet); font-size: 12px; }
 footer a { margin-right: 14px; }
 
@@ -202,6 +235,7 @@ footer a { margin-right: 14px; }
   .cards td::before { content: attr(data-label); display: block; font-size: 11px; color: var(--quiet); }
   .cards .cell { align-items: flex-start; }
   .cards td.wide-att { grid-column: span 2; }
+  .cards.why td { grid-column: 1 / -1; }
   .ladder li { grid-template-columns: 64px 30px minmax(0, 1fr); gap: 2px 8px; }
   .ladder .way span { display: none; }
 }

@@ -1,12 +1,17 @@
 import { z } from 'zod'
 import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
 import { attemptRecord } from '../attempts/attempt-json.js'
+import { callLadder, findCall } from '../attempts/call-ladder.js'
 import { messagesOf, sipMessage } from '../attempts/messages.js'
 import { attemptSearchOf, findAttempt, LIMIT_MAX, searchAttempts } from '../attempts/search.js'
 import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { DIRECTIONS } from '../kpi/query.js'
+import { ladderSvg } from '../page/ladder-svg.js'
 import { flagOf } from '../parameters.js'
 import { many, one, problem, problems, rangeParameters } from './answers.js'
+import { callExportRoutes } from './call-exports.js'
+
+const attemptId = z.object({ id: z.string().describe('attempt_id: 32 hex digits.') })
 
 export function attemptRoutes(app: App, deps: RouteDeps): void {
   app.get(
@@ -20,6 +25,12 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
           'Newest first. Without call_id: those of carriers and unknown peers in the last hour, unless asked otherwise.',
         querystring: z.strictObject({
           call_id: one('The Call-ID; every leg of the call is given.'),
+          number: one(
+            'Calling or called number: whole, or * and its last digits (4 at least). Role investigator.',
+            '*0100',
+          ),
+          calling: one('The same of P-Asserted-Identity and From.'),
+          called: one('The same of Request-URI and To.', '+12025550143'),
           ...rangeParameters,
           carrier: many('Carrier ids.'),
           site: many('Site ids.'),
@@ -31,7 +42,7 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
           attestation: many('What the deciding PASSporT claims.', ['A', 'B', 'C', 'none', 'malformed']),
           final_code: many('Final response; 0: none.'),
           limit: one(`At most ${LIMIT_MAX}. Default: 50.`, '50'),
-          cursor: one('next_cursor of the page before.'),
+          cursor: one('next_cursor of the page before, with the same filters; it brings the range along.'),
         }),
         response: {
           200: z.object({
@@ -43,9 +54,9 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request) => {
-      const { config, readers } = seenBy(deps, request.principal)
-      const search = attemptSearchOf(request.query, config, deps.nowUs())
-      const { attempts, nextCursor } = await searchAttempts(readers, search)
+      const seen = seenBy(deps, request.principal)
+      const search = attemptSearchOf(request.query, seen, deps.nowUs())
+      const { attempts, nextCursor } = await searchAttempts(seen.readers, search)
       return { attempts, next_cursor: nextCursor }
     },
   )
@@ -57,7 +68,7 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
       schema: {
         operationId: 'attempt',
         summary: 'One attempt: its record and its messages in order',
-        params: z.object({ id: z.string().describe('attempt_id: 32 hex digits.') }),
+        params: attemptId,
         querystring: z.strictObject({
           facts: one('true: with the merged facts that the record was made from.', 'true'),
         }),
@@ -81,6 +92,45 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
       )
       const { messages, isCut } = await messagesOf(readers, key)
       return { attempt, messages, messages_cut: isCut }
+    },
+  )
+
+  callExportRoutes(app, deps)
+
+  ladderRoutes(app, deps)
+}
+
+function ladderRoutes(app: App, deps: RouteDeps): void {
+  app.get(
+    '/v1/attempts/:id/ladder',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'attempt_ladder',
+        summary:
+          'The call of an attempt: parties, messages in their true order, and what the rules said and why',
+        params: attemptId,
+        response: { 200: callLadder, ...problems, 404: problem },
+      },
+    },
+    async (request) => (await findCall(seenBy(deps, request.principal), request.params.id)).ladder,
+  )
+
+  app.get(
+    '/v1/attempts/:id/ladder.svg',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'attempt_ladder_svg',
+        summary: 'The same as a drawing',
+        params: attemptId,
+        produces: ['image/svg+xml'],
+        response: { 200: z.string(), ...problems, 404: problem },
+      },
+    },
+    async (request, reply) => {
+      const { ladder } = await findCall(seenBy(deps, request.principal), request.params.id)
+      return reply.type('image/svg+xml; charset=utf-8').send(ladderSvg(ladder).text)
     },
   )
 }

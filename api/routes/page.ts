@@ -64,6 +64,9 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
         ...schema('attempts_page', 'Attempts of a Call-ID, or the newest that fit a filter'),
         querystring: z.strictObject({
           call_id: parameter,
+          number: parameter,
+          calling: parameter,
+          called: parameter,
           from: parameter,
           to: parameter,
           carrier: parameter,

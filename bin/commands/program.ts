@@ -10,6 +10,7 @@ import type { Runners } from './options.js'
 import { addRecomputeCommand } from './recompute.js'
 import { addReplayCommand } from './replay.js'
 import { addRoleCommands } from './roles.js'
+import { addScorecardCommand } from './scorecard.js'
 import { addStartCommand } from './start.js'
 import { addTokenCommand } from './token.js'
 import { version } from './version.js'
@@ -57,6 +58,7 @@ export function buildProgram(runners: Runners, output: Output): Command {
   addRecomputeCommand(program, runners)
   addDoctorCommand(program, runners)
   addTokenCommand(program, output.out)
+  addScorecardCommand(program)
   addAlertsCommand(program, output.out)
   addRoleCommands(program, runners)
   program.hook('preAction', () => noteUnknownVariables(program, output))

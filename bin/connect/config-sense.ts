@@ -7,6 +7,7 @@ import { isNetwork, type Prefix, prefixesOverlap, prefixText, readPrefix } from 
 import { alertMistakes } from './config-alerts.js'
 import { type Mistake, valueAt } from './config-shape.js'
 import { sloMistakes } from './config-slos.js'
+import { targetMistakes } from './config-targets.js'
 import { type ConfigPath, pathText } from './config-text.js'
 import { nearest } from './nearest.js'
 
@@ -43,6 +44,7 @@ export function senseMistakes(data: unknown): Mistake[] {
     ...peersOnSbcs(peers, sites),
     ...alertMistakes(data),
     ...sloMistakes(data),
+    ...targetMistakes(data),
   ]
 }
 

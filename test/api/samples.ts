@@ -68,11 +68,29 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
       `/v1/attempts?${HOUR}&party=carrier,unknown,customer,internal&limit=500`,
       '/v1/attempts?call_id=shared%40hunting.example',
       `/v1/attempts?${HOUR}&state=opened`,
+      `/v1/attempts?${HOUR}&number=%2B12155550100`,
+      `/v1/attempts?${HOUR}&called=*550211`,
     ],
   },
   'GET /v1/attempts/:id': {
     role: 'viewer',
     ask: ['/v1/attempts/{alpha}', '/v1/attempts/{alpha}?facts=true', '/v1/attempts/nonsense'],
+  },
+  'GET /v1/attempts/:id/ladder': {
+    role: 'viewer',
+    ask: ['/v1/attempts/{alpha}/ladder', '/v1/attempts/nonsense/ladder'],
+  },
+  'GET /v1/attempts/:id/ladder.svg': {
+    role: 'viewer',
+    ask: ['/v1/attempts/{alpha}/ladder.svg', '/v1/attempts/nonsense/ladder.svg'],
+  },
+  'GET /v1/attempts/:id/pcap': {
+    role: 'investigator',
+    ask: ['/v1/attempts/{alpha}/pcap', '/v1/attempts/nonsense/pcap'],
+  },
+  'GET /v1/attempts/:id/messages.txt': {
+    role: 'investigator',
+    ask: ['/v1/attempts/{alpha}/messages.txt', '/v1/attempts/nonsense/messages.txt'],
   },
   'GET /v1/agents': { role: 'viewer', isOfAllCarriers: true, ask: [`/v1/agents?${HOUR}`] },
   'GET /v1/refused': { role: 'investigator', isOfAllCarriers: true },
@@ -83,7 +101,13 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   },
   'GET /attempts': {
     role: 'viewer',
-    ask: [`/attempts?${HOUR}`, '/attempts?call_id=shared%40hunting.example', '/attempts?state=x'],
+    ask: [
+      `/attempts?${HOUR}`,
+      '/attempts?call_id=shared%40hunting.example',
+      '/attempts?state=x',
+      `/attempts?${HOUR}&number=*0100`,
+      `/attempts?${HOUR}&carrier=nobody&limit=3`,
+    ],
   },
   'GET /attempts/:id': { role: 'viewer', ask: ['/attempts/{alpha}', '/attempts/nonsense'] },
   'GET /tap': { role: 'viewer', isOfAllCarriers: true, ask: [`/tap?${HOUR}`] },
@@ -92,6 +116,26 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
     role: 'viewer',
     ask: [`/v1/slos/carrier-availability/burn?${HOUR}`, '/v1/slos/carrier-availabilty/burn'],
   },
+  'GET /v1/carriers/:id/scorecard': {
+    role: 'viewer',
+    ask: [
+      '/v1/carriers/alpha/scorecard?week=2026-W47',
+      '/v1/carriers/alpha/scorecard?week=2026-W47&format=html',
+      '/v1/carriers/alpha/scorecard?week=2026-W47&format=csv',
+      '/v1/carriers/alpa/scorecard',
+      '/v1/carriers/alpha/scorecard?week=never',
+    ],
+  },
+  'GET /v1/scorecards': {
+    role: 'viewer',
+    ask: [
+      '/v1/scorecards?week=2026-W47',
+      '/v1/scorecards?week=2026-W47&format=html',
+      '/v1/scorecards?week=2026-W47&format=csv',
+      '/v1/scorecards',
+    ],
+  },
+  'GET /scorecards': { role: 'viewer', ask: ['/scorecards?week=2026-W47', '/scorecards'] },
   'GET /slos': { role: 'viewer', ask: [`/slos?${HOUR}`] },
   'GET /prom/api/v1/query': prom(
     'query',
