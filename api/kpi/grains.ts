@@ -23,27 +23,75 @@ export type Stale = Record<'hour' | 'day', ReadonlySet<number>>
 
 type Asked = Pick<KpiQuery, 'fromUs' | 'toUs' | 'stepS'>
 
+/** What `rollup_freshness` says of the hours and days of a range. */
+export interface Marks {
+  stale: Stale
+  /**
+   * A text that is another one after every change below this hour or day. undefined where that is not known, and while it
+   * is behind: its minutes may be on their way, so that they change under one and the same text.
+   */
+  stateOf(grain: 'hour' | 'day', startS: number): string | undefined
+}
+
+interface Mark {
+  grain: 'hour' | 'day'
+  start_s: number
+  is_behind: number
+  is_stale: number
+  state: string
+}
+
 /** Hours and days that are not to be read although the range holds them, by their start. */
 export async function readStale(readers: Readers, asked: Asked, config: TrunkscopeConfig): Promise<Stale> {
-  const grains = (['hour', 'day'] as const).filter((grain) => mayRead(asked, grain))
+  return staleOf(await readRows(readers, asked, config, 'HAVING is_stale'))
+}
+
+export async function readMarks(readers: Readers, asked: Asked, config: TrunkscopeConfig): Promise<Marks> {
+  const rows = await readRows(readers, asked, config, '')
+  const marked = new Map(rows.map((row) => [`${row.grain} ${row.start_s}`, row]))
+  return {
+    stale: staleOf(rows.filter(({ is_stale }) => is_stale)),
+    stateOf: (grain, startS) => {
+      if (!mayRead(asked, grain)) return undefined
+      const mark = marked.get(`${grain} ${startS}`)
+      // Nobody marked it: it holds nothing.
+      if (mark === undefined) return ''
+      return mark.is_behind ? undefined : mark.state
+    },
+  }
+}
+
+function staleOf(rows: readonly Mark[]): Stale {
   const stale = { hour: new Set<number>(), day: new Set<number>() }
-  if (grains.length === 0) return stale
-  // Where the minutes may be gone, an old sum is all there is.
-  const rows = await readers.select<{ grain: 'hour' | 'day'; start_s: number }>(
-    `SELECT grain, toUInt32(start) AS start_s FROM rollup_freshness FINAL
+  for (const { grain, start_s } of rows) stale[grain].add(start_s)
+  return stale
+}
+
+async function readRows(
+  readers: Readers,
+  asked: Asked,
+  config: TrunkscopeConfig,
+  having: string,
+): Promise<Mark[]> {
+  const grains = (['hour', 'day'] as const).filter((grain) => mayRead(asked, grain))
+  if (grains.length === 0) return []
+  const fromS = asked.fromUs / 1e6
+  // Where the minutes may be gone, an old sum is all there is. The first hour may have begun before the range.
+  return readers.select<Mark>(
+    `SELECT grain, toUInt32(start) AS start_s, max(changed > summed) AS is_behind,
+       max(changed > summed AND (summed = 0 OR start >= now() - toIntervalDay({kept_days:UInt32}))) AS is_stale,
+       groupBitXor(cityHash64(bus_partition, changed, summed)) AS state
+     FROM rollup_freshness FINAL
      WHERE grain IN {grains:Array(String)} AND start >= toDateTime({from_s:UInt32}, 'UTC')
-       AND start < toDateTime({to_s:UInt32}, 'UTC') AND changed > summed
-       AND (summed = 0 OR start >= now() - toIntervalDay({kept_days:UInt32}))
-     GROUP BY grain, start`,
+       AND start < toDateTime({to_s:UInt32}, 'UTC')
+     GROUP BY grain, start ${having}`,
     {
       grains,
-      from_s: asked.fromUs / 1e6,
+      from_s: fromS - (fromS % GRAIN_S.hour),
       to_s: asked.toUs / 1e6,
       kept_days: keptOf(config.retention).minutesDays,
     },
   )
-  for (const { grain, start_s } of rows) stale[grain].add(start_s)
-  return stale
 }
 
 /** Whether the range, or with a step each entry of the series, can hold whole ones. */

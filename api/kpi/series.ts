@@ -1,7 +1,6 @@
 /**
- * Reads what a KPI question needs: rollups in milliseconds, the coarsest that fit (grains.ts), or with `exact` the attempts
- * themselves, through the same catalog. One statement a question; with `exact` and a step two, because quantiles do not add
- * up.
+ * Reads what a KPI question needs: rollups in milliseconds (rollups.ts), or with `exact` the attempts themselves, through
+ * the same catalog. With `exact` and a step in two statements, because quantiles do not add up.
  *
  * Takes    a checked `KpiQuery`.
  * Returns  groups of sums, with one entry a step where one was asked for. Only carriers' legs and unknown ones count:
@@ -9,12 +8,25 @@
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { QUANTILE_KPIS } from '../../schemas/kpi-catalog.js'
-import { attemptMeasures, ROLLUP_COLUMNS, type RollupColumn } from '../../schemas/kpi-rollup.js'
+import { attemptMeasures, type RollupColumn } from '../../schemas/kpi-rollup.js'
 import { ApiError, didYouMean, nearestNames } from '../errors.js'
 import type { Readers } from '../readers.js'
 import { shown } from '../time-span.js'
-import { type Parts, partsOf, readStale } from './grains.js'
-import { DIMENSIONS, type Dimension, isWholeMinutes, type KpiQuery, stepStartsOf } from './query.js'
+import { type Dimension, isWholeMinutes, type KpiQuery, stepStartsOf } from './query.js'
+import {
+  bucketParametersOf,
+  byOf,
+  columnsFor,
+  conditionsOf,
+  groupingOf,
+  PARTIES,
+  parametersOf,
+  type Row,
+  readSteps,
+  readTotals,
+  type Statement,
+  selectedOf,
+} from './rollups.js'
 import { addSums, emptySums, isEmpty, type Sums, sumsOfRow } from './sums.js'
 
 export interface KpiGroup {
@@ -26,8 +38,6 @@ export interface KpiGroup {
 
 /** Entries of all series together, times the KPIs of each: bounds an answer's size. */
 const VALUES_MAX = 200_000
-
-const PARTIES = "party IN ('carrier', 'unknown')"
 
 export async function readKpiGroups(
   readers: Readers,
@@ -48,24 +58,11 @@ export async function readKpiGroups(
     return group
   }
 
-  const columns = columnsFor(query)
-  const statement = query.exact
-    ? exactStatementOf(query, columns, query.stepS !== null)
-    : rollupStatementOf(query, columns, partsOf(query, await readStale(readers, query, config)))
-  for (const row of await readers.select<Row>(...statement)) {
-    const group = groupOf(byOf(row, query.groupBy))
-    const sums = sumsOfRow(row, columns)
-    if (group.steps === undefined) {
-      group.total = sums
-      continue
-    }
-    addSums(group.total, sums)
-    group.steps[Number(row.bucket)] = sums
-  }
-  if (query.exact && query.stepS !== null) {
-    for (const row of await readers.select<Row>(...exactStatementOf(query, columns, false))) {
-      groupOf(byOf(row, query.groupBy)).total = sumsOfRow(row, columns)
-    }
+  if (query.exact) await readExact(readers, query, groupOf)
+  else if (query.stepS === null) {
+    for (const { by, sums } of await readTotals(readers, config, query)) addSums(groupOf(by).total, sums)
+  } else {
+    for (const { by, step, sums } of await readSteps(readers, config, query)) addStep(groupOf(by), step, sums)
   }
   for (const [key, group] of groups) if (query.groupBy.length > 0 && isEmpty(group.total)) groups.delete(key)
   // A carrier that is silent is news: it is shown, with "no traffic" where its numbers would stand.
@@ -78,55 +75,25 @@ export async function readKpiGroups(
   return [...groups.values()].sort(orderOf(query.groupBy, config))
 }
 
-type Row = Record<string, unknown>
-
-function byOf(row: Row, groupBy: readonly Dimension[]): KpiGroup['by'] {
-  return Object.fromEntries(groupBy.map((dimension) => [dimension, String(row[dimension]) || 'unknown']))
+function addStep(group: KpiGroup, step: number, sums: Sums): void {
+  addSums(group.total, sums)
+  if (group.steps !== undefined) group.steps[step] = sums
 }
 
-/** A site that nothing tells is stored as ''. */
-function storedNames(dimension: Dimension, names: readonly string[]): readonly string[] {
-  return dimension === 'site' ? names.map((name) => (name === 'unknown' ? '' : name)) : names
-}
-
-/** The columns that every answer shows, and those of the KPIs asked for: the others cost most of the time. */
-function columnsFor(query: KpiQuery): RollupColumn[] {
-  const prefixes = query.kpis.map(({ kpi }) => (kpi.kind === 'quantile' ? `${kpi.histogram}_` : `${kpi.id}_`))
-  return ROLLUP_COLUMNS.filter(({ name }) => {
-    if (!/_(numerator|denominator|excluded|count|sum_ms|histogram)$/.test(name)) return true
-    return name !== 'pdd_sum_ms' && prefixes.some((prefix) => name.startsWith(prefix))
-  })
-}
-
-type Statement = [sql: string, parameters: Row]
-
-const GRAINS = ['minute', 'hour', 'day'] as const
-
-function rollupStatementOf(query: KpiQuery, columns: readonly RollupColumn[], parts: Parts): Statement {
-  const parameters = parametersOf(query)
-  const conditions = conditionsOf(query)
-  const names = columns.map(({ name }) => name).join(', ')
-  const branches = GRAINS.filter((grain) => parts[grain].length > 0).map((grain) => {
-    const ranges = parts[grain].map(({ fromS, toS }, at) => {
-      parameters[`${grain}_${at}_from`] = fromS
-      parameters[`${grain}_${at}_to`] = toS
-      return `${grain} >= toDateTime({${grain}_${at}_from:UInt32}, 'UTC') AND ${grain} < toDateTime({${grain}_${at}_to:UInt32}, 'UTC')`
-    })
-    return `SELECT ${[...query.groupBy, `${grain} AS start`, names].join(', ')}
-  FROM kpi_${grain} FINAL WHERE (${ranges.map((range) => `(${range})`).join(' OR ')}) AND ${conditions}`
-  })
-  const withSteps = query.stepS !== null
-  return [
-    `SELECT ${selectedOf(
-      query,
-      withSteps,
-      'start',
-      columns.map((column) => `${column.sum} AS sum_${column.name}`),
-    )}
-FROM (${branches.join('\n  UNION ALL ')})
-${groupingOf(query, withSteps)}`,
-    withSteps ? { ...parameters, ...bucketParametersOf(query) } : parameters,
-  ]
+async function readExact(
+  readers: Readers,
+  query: KpiQuery,
+  groupOf: (by: KpiGroup['by']) => KpiGroup,
+): Promise<void> {
+  const columns = columnsFor(query)
+  if (query.stepS !== null) {
+    for (const row of await readers.select<Row>(...exactStatementOf(query, columns, true))) {
+      addStep(groupOf(byOf(row, query.groupBy)), Number(row.bucket), sumsOfRow(row, columns))
+    }
+  }
+  for (const row of await readers.select<Row>(...exactStatementOf(query, columns, false))) {
+    groupOf(byOf(row, query.groupBy)).total = sumsOfRow(row, columns)
+  }
 }
 
 function exactStatementOf(query: KpiQuery, columns: readonly RollupColumn[], withSteps: boolean): Statement {
@@ -146,37 +113,6 @@ ${groupingOf(query, withSteps)}`,
         : { from_us: query.fromUs, to_us: query.toUs, from_minute_s: Math.floor(query.fromUs / 6e7) * 60 }),
     },
   ]
-}
-
-function selectedOf(query: KpiQuery, withSteps: boolean, time: string, sums: readonly string[]): string {
-  const bucket = `intDiv(toUInt32(${time}) - {from_s:UInt32}, {step_s:UInt32}) AS bucket`
-  return [...query.groupBy, ...(withSteps ? [bucket] : []), ...sums].join(',\n  ')
-}
-
-function groupingOf(query: KpiQuery, withSteps: boolean): string {
-  const keys = [...query.groupBy, ...(withSteps ? ['bucket'] : [])]
-  return keys.length === 0 ? '' : `GROUP BY ${keys.join(', ')}`
-}
-
-function bucketParametersOf(query: KpiQuery): Row {
-  return { from_s: Math.floor(query.fromUs / 1e6), step_s: query.stepS }
-}
-
-function filteredOf(query: KpiQuery): Dimension[] {
-  return DIMENSIONS.filter((dimension) => query.where[dimension].length > 0)
-}
-
-function conditionsOf(query: KpiQuery): string {
-  return [
-    PARTIES,
-    ...filteredOf(query).map((dimension) => `${dimension} IN {${dimension}:Array(String)}`),
-  ].join(' AND ')
-}
-
-function parametersOf(query: KpiQuery): Row {
-  return Object.fromEntries(
-    filteredOf(query).map((dimension) => [dimension, storedNames(dimension, query.where[dimension])]),
-  )
 }
 
 /** When the INVITE came and when the call ended, to the microsecond, where a minute is not fine enough. */
