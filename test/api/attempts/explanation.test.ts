@@ -3,6 +3,7 @@ import type { AttemptJson } from '../../../api/attempts/attempt-json.js'
 import { explanationOf } from '../../../api/attempts/explanation.js'
 import type { Arrow } from '../../../api/attempts/ladder.js'
 import { isoUsOf } from '../../../api/time-span.js'
+import type { Attempt } from '../../../schemas/attempt.js'
 import { attempt, ENDED, NOON_US } from '../support.js'
 
 const RULES = { pre_ring_patience_ms: 4_000, ring_timers_s: [30, 60] }
@@ -106,7 +107,7 @@ describe('explanation', () => {
     expect(about('service_level', changes, arrows)!.because).toContain('4.00 s')
   })
 
-  it.each([
+  it.each<[Partial<Attempt>, RegExp]>([
     [{ ...ENDED.busy }, /status code decides: 486 Busy Here/],
     [
       { ...ENDED.congestion, q850Cause: 34, q850Location: 'LN' },

@@ -24,7 +24,8 @@ let printed = ''
 beforeAll(async () => {
   const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   const into = { kind: 'folder' as const, dataDir: folder }
-  await runReplay({ files: [CAPTURE], config: CONFIG, configPath: undefined, into, json: true })
+  const pcapAgent = { agentId: 0, agentName: 'pcap' }
+  await runReplay({ files: [CAPTURE], config: CONFIG, configPath: undefined, into, json: true, pcapAgent })
   write.mockRestore()
 })
 afterEach(() => vi.restoreAllMocks())

@@ -32,6 +32,7 @@ beforeAll(async () => {
     configPath: undefined,
     into: { kind: 'folder', dataDir },
     json: true,
+    pcapAgent: { agentId: 0, agentName: 'pcap' },
   })
   write.mockRestore()
   const engine = openEmbeddedEngine(dataDir)
