@@ -245,6 +245,6 @@ export const DEMO_CONFIG: ConfigInput = {
     { id: 'contact-centre', name: 'Contact centre', peers: ['203.0.113.128/26'] },
     { id: 'field-service', name: 'Field service', peers: ['203.0.113.192/27'] },
   ],
-  // The demo's calls fail often, so that there is something to see: 97 % is what the healthy carriers keep.
-  slos: [{ id: 'carrier-availability', objective: 0.97, window_days: 7, each: 'carrier' }],
+  // The demo's calls fail often, so that there is something to see: 94 % is what all carriers but one keep.
+  slos: [{ id: 'carrier-availability', objective: 0.94, each: 'carrier' }],
 }
