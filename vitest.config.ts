@@ -7,8 +7,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, 'test/faults/**'],
     // Real processes, sockets and an engine with a lock on its folder: a process a test file.
     pool: 'forks',
-    // Tests of the cluster wait more than they work: two cores carry three files at a time.
-    maxWorkers: 3,
+    // Tests of the cluster wait more than they work: two cores carry two files at a time.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/not-run-reporter.ts'],

@@ -181,8 +181,6 @@ export class StoreRole {
     if (this.#superseded !== undefined) throw this.#superseded
     const partition = this.#partitions.get(batch.basePartition) ?? (await this.#open(batch.basePartition))
     const progress = this.#folded.get(batch.partition) ?? (await this.#progressOf(batch))
-    // Revoked while we waited: its new owner gets these frames.
-    if (this.#partitions.get(batch.basePartition) !== partition) return
     this.#foldBatch(batch, partition, progress)
     this.flushWhenDue()
     while (this.#intake.messages.sizeBytes >= PENDING_BYTES_MAX && this.#flushing !== undefined)
