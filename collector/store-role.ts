@@ -348,6 +348,8 @@ export class StoreRole {
     if (isLast || performance.now() - this.#lastSumAtMs >= SUM_INTERVAL_MS) await this.#sumHours()
     const lost = new Set([...superseded, ...(await this.#lost(shares))])
     for (const { partition, progress, position } of positions) {
+      // Revoked while this flush was under way, and perhaps ours again by now: what it folded comes again.
+      if (this.#folded.get(partition) !== progress) continue
       if (lost.has(progress.basePartition) || position <= progress.committed) continue
       await this.#options.commit(partition, position)
       progress.committed = position

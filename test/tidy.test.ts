@@ -44,7 +44,10 @@ const ROOMS: { folder: string; may: RegExp[] }[] = [
     folder: 'collector/',
     may: [/^schemas\//, /^sip\//, /^node:/, /^(@clickhouse\/client|pino|prom-client)$/],
   },
-  { folder: 'evidence/', may: [/^schemas\//, /^sip\//, /^node:crypto$/, /^@clickhouse\/client$/] },
+  {
+    folder: 'evidence/',
+    may: [/^schemas\//, /^sip\//, /^node:/, /^(@clickhouse\/client|libphonenumber-js.*)$/, /^@peculiar\/asn1-/],
+  },
   {
     folder: 'api/',
     may: [
@@ -52,7 +55,7 @@ const ROOMS: { folder: string; may: RegExp[] }[] = [
       /^sip\//,
       /^node:/,
       /^@?fastify/,
-      /^(zod|pino|prom-client|@clickhouse\/client)$/,
+      /^(zod|pino|prom-client|croner|fflate|@clickhouse\/client)$/,
       /^@(lezer|prometheus-io)\//,
     ],
   },

@@ -60,6 +60,11 @@ export class KafkaSubscription {
   /** Revocations that wait for a handler; batches wait for them. */
   #revoking: Promise<void> = Promise.resolve()
   readonly #committed = new Map<number, number>()
+  /**
+   * Up to where a partition was handed over since this process last held nothing of it. Nothing beyond is committed: it would
+   * be a position that was folded before, and the log may be another one by now (a broker that lost its data).
+   */
+  readonly #delivered = new Map<number, number>()
   readonly #seen = { records: 0, bytes: 0 }
   readonly #closing = new AbortController()
   #heardAtMs = performance.now()
@@ -108,6 +113,7 @@ export class KafkaSubscription {
   async commit(partition: number, position: number): Promise<void> {
     const member = this.#member
     if (member === undefined || member.isOver || !this.#assigned.has(partition)) return // It comes again.
+    if (position > (this.#delivered.get(partition) ?? -1)) return // So does what was handed over before.
     const { topic } = this.#connection.settings
     try {
       await member.consumer.commitOffsets([{ topic, partition, offset: String(position) }])
@@ -243,6 +249,9 @@ export class KafkaSubscription {
     for (const partition of before) if (!this.#assigned.has(partition)) this.#committed.delete(partition)
     const now = new Set(this.basePartitions)
     const revoked = this.#basesOf(before).filter((base) => !isUnbroken || !now.has(base))
+    // At once: the handler that is waited for below may wait for a flush that commits.
+    for (const partition of [...this.#delivered.keys()])
+      if (revoked.includes(partition % this.#basePartitions)) this.#delivered.delete(partition)
     this.#connection.log(
       'info',
       `Kafka: this process reads base partitions ${[...now].join(', ') || '(none)'} of ${this.#basePartitions}` +
@@ -321,6 +330,7 @@ export class KafkaSubscription {
         if (member.rebalance !== undefined) throw member.rebalance
         if (this.#isOver(member) || !payload.isRunning() || payload.isStale()) return
         const batch = this.#batchOf(payload.batch.partition, slice)
+        this.#delivered.set(batch.partition, batch.nextPosition)
         await this.#onBatch(batch)
         payload.resolveOffset(String(batch.nextPosition - 1))
       }

@@ -91,6 +91,7 @@ class Reader {
   ended: Promise<void>
   /** Called by the handler. */
   onBatch: (batch: BusBatch) => Promise<void> = async () => {}
+  onRevoked: () => void = () => {}
   #waiting: { isMet: () => boolean; resolve: () => void }[] = []
 
   constructor(readonly bus: KafkaBus) {
@@ -108,6 +109,7 @@ class Reader {
       },
       (bases) => {
         this.revoked.push(bases)
+        this.onRevoked()
         this.#look()
       },
     )
@@ -488,6 +490,31 @@ describe('kafka bus', () => {
     expect(reader.revoked).toEqual([[0, 1, 2, 3]])
     await reader.until(() => reader.frames.length === 2 * sent.length)
     expect(bus.basePartitions).toEqual([0, 1, 2, 3])
+  })
+
+  test('what a member was handed before it was thrown out is not committed by the one that takes its place', async () => {
+    const topic = newTopic()
+    const bus = await openBus(topic, { timings: { sessionTimeoutMs: 1_000 } })
+    const sent = framesOf('call', 50)
+    await bus.publish(sent)
+    const reader = new Reader(bus)
+    await reader.until(reader.has(sent))
+    let committing: Promise<void> | undefined
+    // As a flush that was under way would.
+    reader.onRevoked = () => {
+      committing = reader.commitAll()
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000)
+    await reader.until(() => reader.revoked.length > 0)
+    await committing
+    const offsets = await withKafka(async (kafka) => {
+      const admin = kafka.admin()
+      await admin.connect()
+      const [held] = await admin.fetchOffsets({ groupId: `store-${topic}`, topics: [topic] })
+      await admin.disconnect()
+      return held!.partitions.map(({ offset }) => offset)
+    })
+    expect(offsets).toEqual(['-1', '-1', '-1', '-1'])
   })
 
   test('what the handler throws ends the subscription', async () => {

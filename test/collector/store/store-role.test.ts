@@ -346,6 +346,56 @@ describe('store role', () => {
     expect([...role.status.refused]).toEqual([['decode/spool_damaged', 1]])
   })
 
+  test('what is revoked while its flush is under way is not committed, even when it is ours again', async () => {
+    const committed: number[] = []
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    let isUnderWay = () => {}
+    const underWay = new Promise<void>((resolve) => {
+      isUnderWay = resolve
+    })
+    const slow = new Proxy(engine.rawWriter, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name)
+        if (name !== 'command') return typeof value === 'function' ? value.bind(target) : value
+        return async (...parameters: unknown[]) => {
+          isUnderWay()
+          await held
+          return value.apply(target, parameters)
+        }
+      },
+    })
+    const role = await StoreRole.open({
+      writer: engine.writer,
+      rawWriter: slow,
+      insertFolder: engine.insertFolder,
+      config: CONFIG,
+      commit: async (_, position) => {
+        committed.push(position)
+      },
+      log: () => {},
+      flushIntervalMs: 0,
+    })
+    const batch = (frames: ReceivedFrame[], position: number) => ({
+      partition: 0,
+      basePartition: 0,
+      frames,
+      position,
+      nextPosition: position + frames.length,
+      receivedUntilUs: 0,
+    })
+    await role.accept(batch(FRAMES.slice(0, 40), 500))
+    await underWay
+    role.revoke([0])
+    const again = role.accept(batch(FRAMES.slice(0, 10), 0))
+    release()
+    await again
+    await role.drain()
+    expect(committed).toEqual([10])
+  })
+
   test('what capture refused is stored as samples', async () => {
     const role = await open(engine.writer)
     role.noteRefused([
