@@ -135,21 +135,3 @@ describe(`stores (seed ${seed})`, () => {
     say('zombie: 3 rounds')
   })
 })
-
-describe(`the broker and capture (seed ${seed})`, () => {
-  test('the broker loses its data while capture is dead: the next capture sends again what the spool holds, and what comes after is whole', async () => {
-    await cluster.front.faults.down()
-    const flowing = await load('broker and capture', 20, 200)
-    await flowing.finish()
-    await expect.poll(() => cluster.capture.metric('trunkscope_spool_lag_bytes'), within2min).toBe(0)
-    await cluster.capture.kill()
-    await cluster.broker.wipe()
-    await cluster.front.faults.up()
-    await cluster.broker.restart()
-    await cluster.capture.start()
-    await expect
-      .poll(() => cluster.capture.output, within2min)
-      .toMatch(/Kafka lost .*what the spool still holds is sent again/is)
-    await exactAfter(await load('after it', 20, 200))
-  }, 600_000)
-})

@@ -162,6 +162,23 @@ describe(`the broker (seed ${seed})`, () => {
     await exactAfter(flowing)
     expect(cluster.capture.output).toMatch(/Kafka lost .*what the spool still holds is sent again/is)
   }, 120_000)
+
+  test('loses its data while capture is dead, too: the next capture knows what was acknowledged, and sends it again; exact', async () => {
+    await cluster.front.faults.down()
+    const flowing = await load('broker and capture', 60)
+    await flowing.finish()
+    await expect.poll(() => cluster.capture.metric('trunkscope_spool_lag_bytes'), within30s).toBe(0)
+    await cluster.capture.kill()
+    await cluster.broker.wipe()
+    await cluster.front.faults.up()
+    await cluster.broker.restart()
+    await cluster.capture.start()
+    await expect.poll(() => wrongOf(cluster, sent), { timeout: 90_000, interval: 300 }).toEqual([])
+    // The stores may hold all of it in memory: then it is exact before capture has looked at the broker.
+    await expect
+      .poll(() => cluster.capture.output, within30s)
+      .toMatch(/Kafka lost .*what the spool still holds is sent again/is)
+  }, 120_000)
 })
 
 describe(`the topic (seed ${seed})`, () => {
