@@ -7,7 +7,7 @@
  * entries with the k smallest keys stay, and `overflow` says that some went.
  *
  * Times are microseconds since 1970 UTC on the clock of one capture agent, kept per agent: a delta is never taken
- * between two clocks. The JSON text of this shape is stored with the attempt (`call_attempts.facts`).
+ * between two clocks. `facts-text.ts` has the text of this shape that is stored with the attempt.
  */
 import type { IdentityToken } from './passport.js'
 

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { ATTEMPT_COLUMNS, type ColumnType } from '../../schemas/call-attempts.js'
+import { readFacts } from '../../schemas/facts-text.js'
 import { readableText } from '../../sip/sip-message.js'
 import { isoOf, isoOrNull } from '../time-span.js'
 
@@ -151,7 +152,7 @@ export function attemptJsonOf(row: Record<string, unknown>): AttemptJson {
     if (name.endsWith('_at_us')) json[name.slice(0, -'_us'.length)] = isoOrNull(Number(value))
   }
   json.identities = identitiesOf(String(row.identities_text))
-  if (row.facts_text !== undefined) json.facts = parsed(String(row.facts_text))
+  if (row.facts_text !== undefined) json.facts = factsOf(String(row.facts_text))
   return json as AttemptJson
 }
 
@@ -195,6 +196,15 @@ function identitiesOf(text: string): unknown[] {
     div: String(token.div ?? ''),
     problem: String(token.problem ?? ''),
   }))
+}
+
+/** null for a text that no version of ours wrote. */
+function factsOf(text: string): unknown {
+  try {
+    return readFacts(text)
+  } catch {
+    return null
+  }
 }
 
 function parsed(text: string): unknown {

@@ -18,6 +18,7 @@ import type {
   TryFacts,
   TryView,
 } from '../../schemas/attempt-facts.js'
+import { readFacts, writeFacts } from '../../schemas/facts-text.js'
 import type { ObservedMessage } from '../../schemas/observed-message.js'
 import type { IdentityToken } from '../../schemas/passport.js'
 import type { SipMessage } from '../../schemas/sip-message.js'
@@ -350,7 +351,7 @@ export function factsText(facts: AttemptFacts): string {
     sort(bye.reasons, byText)
   }
   sort(facts.acks, byAgent)
-  return JSON.stringify(facts)
+  return writeFacts(facts)
 }
 
 /** Most sets have one entry, and a call into sort() costs as much as writing it. */
@@ -358,6 +359,4 @@ function sort<Entry>(entries: Entry[], compare: (a: Entry, b: Entry) => number):
   if (entries.length > 1) entries.sort(compare)
 }
 
-export function factsFromText(text: string): AttemptFacts {
-  return JSON.parse(text) as AttemptFacts
-}
+export const factsFromText = readFacts

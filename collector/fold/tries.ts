@@ -5,7 +5,7 @@
  * Source   metrics.md §0: the outcome of an attempt is that of its last try (highest CSeq, then latest start). An answered
  *          try ends the hunting: whatever bears a later CSeq belongs to the dialog.
  */
-import type { AttemptFacts, FinalFacts, TryFacts, TryView } from '../../schemas/attempt-facts.js'
+import type { AgentTime, AttemptFacts, FinalFacts, TryFacts, TryView } from '../../schemas/attempt-facts.js'
 import { mergeTry } from './attempt-facts.js'
 import { earlier, later } from './merge.js'
 
@@ -18,6 +18,12 @@ export interface Tries {
 }
 
 export function triesOf(facts: AttemptFacts): Tries | undefined {
+  const [only] = facts.tries
+  // Most attempts have one try, and this runs for every change of every attempt.
+  if (only !== undefined && facts.tries.length === 1) {
+    if (only.reinvite) return undefined
+    return { all: [only], last: only, final: answerOf(only) ?? firstFinal(only) }
+  }
   const sorted = withoutBranchless(facts.tries)
     .filter((attempt) => !attempt.reinvite)
     .sort((a, b) => a.cseq - b.cseq || startOf(a) - startOf(b) || (a.branch < b.branch ? -1 : 1))
@@ -62,11 +68,18 @@ function startOf(attempt: TryFacts): number {
 }
 
 function answerOf(attempt: TryFacts): FinalFacts | undefined {
-  return attempt.finals.filter((final) => final.code < 300).sort((a, b) => a.code - b.code)[0]
+  let answer: FinalFacts | undefined
+  for (const final of attempt.finals)
+    if (final.code < 300 && (answer === undefined || final.code < answer.code)) answer = final
+  return answer
 }
 
 function firstFinal(attempt: TryFacts): FinalFacts | undefined {
-  return [...attempt.finals].sort((a, b) => a.atUs - b.atUs || a.code - b.code)[0]
+  let first: FinalFacts | undefined
+  for (const final of attempt.finals) {
+    if (first === undefined || (final.atUs - first.atUs || final.code - first.code) < 0) first = final
+  }
+  return first
 }
 
 /** Times of some tries on one agent's clock; absent where the agent saw none. */
@@ -101,12 +114,30 @@ export function agentTimes(facts: AttemptFacts, tries: Tries): AgentTimes[] {
       attempt !== tries.last && attempt.finals.some((final) => final.code >= 300 && final.code < 400),
   )
   const timed = tries.all.slice(redirected + 1)
-  const agents = new Set(tries.all.flatMap((attempt) => attempt.views.map((view) => view.agent)))
-  return [...agents].sort().map((agent) => timesOf(agent, facts, tries, timed))
+  const agents: string[] = []
+  for (const attempt of tries.all)
+    for (const { agent } of attempt.views) if (!agents.includes(agent)) agents.push(agent)
+  if (agents.length > 1) agents.sort()
+  return agents.map((agent) => timesOf(agent, facts, tries, timed))
 }
 
 function timesOf(agent: string, facts: AttemptFacts, tries: Tries, timed: TryFacts[]): AgentTimes {
-  const times: AgentTimes = { agent, retransmissions: 0 }
+  // All of its names at once: an object that grows name by name is made anew several times.
+  const times: AgentTimes = {
+    agent,
+    invited: undefined,
+    first100: undefined,
+    first18x: undefined,
+    first180: undefined,
+    firstSdp18x: undefined,
+    firstResponse: undefined,
+    cancelled: viewOf(tries.last, agent)?.firstCancel,
+    final: timeOf(tries.final?.times, agent),
+    acked: timeOf(facts.acks, agent),
+    bye: undefined,
+    byeFinal: undefined,
+    retransmissions: 0,
+  }
   for (const attempt of tries.all) {
     const view = viewOf(attempt, agent)
     if (view !== undefined) times.retransmissions += retransmissionsOf(view.invites)
@@ -121,18 +152,21 @@ function timesOf(agent: string, facts: AttemptFacts, tries: Tries, timed: TryFac
     times.firstSdp18x = earlier(times.firstSdp18x, view.firstSdp18x)
     times.firstResponse = earlier(times.firstResponse, view.firstResponse)
   }
-  times.cancelled = viewOf(tries.last, agent)?.firstCancel
-  times.final = tries.final?.times.find((time) => time.agent === agent)?.atUs
-  times.acked = facts.acks.find((time) => time.agent === agent)?.atUs
   for (const bye of facts.byes) {
-    times.bye = earlier(times.bye, bye.times.find((time) => time.agent === agent)?.atUs)
-    times.byeFinal = earlier(times.byeFinal, bye.finalTimes.find((time) => time.agent === agent)?.atUs)
+    times.bye = earlier(times.bye, timeOf(bye.times, agent))
+    times.byeFinal = earlier(times.byeFinal, timeOf(bye.finalTimes, agent))
   }
   return times
 }
 
 export function viewOf(attempt: TryFacts, agent: string): TryView | undefined {
-  return attempt.views.find((view) => view.agent === agent)
+  for (const view of attempt.views) if (view.agent === agent) return view
+  return undefined
+}
+
+function timeOf(times: readonly AgentTime[] | undefined, agent: string): number | undefined {
+  if (times !== undefined) for (const time of times) if (time.agent === agent) return time.atUs
+  return undefined
 }
 
 function retransmissionsOf(stamps: readonly number[]): number {

@@ -4,7 +4,6 @@
  * A row is touched only if something in it changes. Nothing is made worse than it is: where messages that a
  * stored attempt was made of are gone, the whole call stays as it is and is counted.
  */
-import { isDeepStrictEqual } from 'node:util'
 import type { AttemptRow, Column, ColumnType } from '../../schemas/call-attempts.js'
 import type { Fold } from '../store/open-attempts.js'
 import type { CallFold } from './call-fold.js'
@@ -95,7 +94,7 @@ export function changesOf(call: CallFold, stored: readonly StoredAttempt[], judg
       if (attempt.state !== 'fragment') changes.unknown.push(row)
       continue
     }
-    if (places.length === 1 && here !== undefined && isSame(here, row)) {
+    if (places.length === 1 && here !== undefined && isSame(here, row, fold)) {
       if (attempt.state !== 'fragment') counts.unchanged++
       continue
     }
@@ -115,15 +114,15 @@ export function changesOf(call: CallFold, stored: readonly StoredAttempt[], judg
 }
 
 /** Whether the row says what stands already. */
-function isSame(stored: StoredAttempt, row: AttemptRow): boolean {
-  return COMPARED_COLUMNS.every((column) => isEqual(column, stored.values[column.name], row))
+function isSame(stored: StoredAttempt, row: AttemptRow, fold: Fold): boolean {
+  return COMPARED_COLUMNS.every((column) => isEqual(column, stored.values[column.name], row, fold))
 }
 
-function isEqual(column: Column<AttemptRow>, stored: unknown, row: AttemptRow): boolean {
+function isEqual(column: Column<AttemptRow>, stored: unknown, row: AttemptRow, fold: Fold): boolean {
   const fresh = column.of(row)
-  // The names in a facts text stand in the order in which messages came.
-  if (column.name === 'facts' && stored !== fresh)
-    return isDeepStrictEqual(JSON.parse(String(stored)), JSON.parse(row.factsJson))
+  // The same facts may stand in the text of an earlier version.
+  if (column.name === 'facts')
+    return stored === fresh || fold.factsText(fold.factsFromText(String(stored))) === fresh
   if (Array.isArray(fresh)) return JSON.stringify(stored) === JSON.stringify(fresh)
   if (WHOLE_NUMBERS.has(column.type)) return Number(stored) === fresh
   return stored === fresh

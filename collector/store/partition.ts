@@ -3,7 +3,7 @@
  * What the store process holds of one base partition of the bus: the claim, the attempts in memory, the index of those that
  * are stored, which minutes are stale. A partition is opened when it is claimed: everything is read back after the claim.
  */
-import { ATTEMPT_COLUMNS, type Column } from '../../schemas/call-attempts.js'
+import type { Column } from '../../schemas/call-attempts.js'
 import { type Checkpoint, readCheckpoint } from './checkpoint.js'
 import { attemptVersion, type Claim, claimedVersion, claimPartition } from './claims.js'
 import type { ClickHouseWriter } from './clickhouse-writer.js'
@@ -129,7 +129,7 @@ export class StorePartition {
     const version = attemptVersion(this.claim, entry.stored?.version ?? 0)
     const factsJson = this.#fold.factsText(facts)
     const busPartition = this.claim.basePartition
-    rows.row(ATTEMPT_COLUMNS, { attempt, version, isDeleted: false, busPartition, storedAtS, factsJson })
+    rows.attempt({ attempt, version, isDeleted: false, busPartition, storedAtS, factsJson })
     for (const place of [entry.stored, ...entry.alsoStored]) {
       if (place === undefined || place.minuteS === attempt.minuteS) continue
       ended.row(ENDED_COLUMNS, {

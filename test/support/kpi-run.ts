@@ -21,6 +21,7 @@ import type { AttemptFacts } from '../../schemas/attempt-facts.js'
 import { ATTEMPT_COLUMNS, type AttemptRow } from '../../schemas/call-attempts.js'
 import { configSchema, type TrunkscopeConfig } from '../../schemas/config.js'
 import type { ReceivedFrame } from '../../schemas/hep-frame.js'
+import { judgedByRules, judgedRows, judgeStored } from './kpi-evidence.js'
 import { type Flow, idOf } from './kpi-flow.js'
 import type { Evaluation, Where } from './kpi-language.js'
 import {
@@ -57,6 +58,10 @@ const TABLES = [
   'agents_minute',
   'rejected_frames',
   'store_checkpoints',
+  'stale_minutes',
+  'attempt_verdicts',
+  'call_legs',
+  'evidence_leases',
 ]
 
 export async function emptyTables(client: ClickHouseClient): Promise<void> {
@@ -102,6 +107,10 @@ class Player {
     this.#random = seededRandom(way.seed)
   }
 
+  get #withEvidence(): boolean {
+    return this.flows.some((flow) => flow.file.withEvidence)
+  }
+
   async play(): Promise<void> {
     const moments = [...new Set(this.flows.flatMap((flow) => flow.file.evaluations.map((one) => one.atUs)))]
     let untilUs = Number.NEGATIVE_INFINITY
@@ -113,6 +122,11 @@ class Player {
       await this.#deliverAll(parts)
       await this.#deliver([], nowUs)
       await this.#storeAll()
+      if (this.#withEvidence) {
+        await judgeStored(this.store.writer, this.#config)
+        // What was recomputed has newer versions than this process knows of: the next one claims above them.
+        this.#role = undefined
+      }
       await this.#judge(atUs)
       untilUs = nowUs
     }
@@ -201,7 +215,8 @@ class Player {
 
   async #judge(atUs: number): Promise<void> {
     const attempts = this.#rules.attempts()
-    const byRule = sumsByRule(attempts.values())
+    const judged = this.#withEvidence ? judgedByRules(attempts, this.#log, this.#config) : attempts
+    const byRule = sumsByRule(judged.values())
     const [rollups, exact] = [await sumsOfRollups(this.store.writer), await sumsOfAttempts(this.store.writer)]
     const rows = await storedRows(this.store.writer)
     const moment = `at ${atUs / 1_000_000}s`
@@ -220,11 +235,14 @@ class Player {
       if (row.state !== 'fragment')
         this.#note('', `${moment}: a stored attempt that the rules do not know: ${row.call_id}`)
     }
+    for (const problem of this.#withEvidence ? await judgedRows(this.store.writer, judged) : []) {
+      this.#note(this.flows[0]!.file.name, `${moment}: ${problem}`)
+    }
     const tables = { rule: byRule, rollups, exact }
     for (const flow of this.flows) {
       for (const evaluation of flow.file.evaluations) {
         if (evaluation.atUs !== atUs) continue
-        for (const problem of evaluate(evaluation, flow, attempts, tables, this.startUs)) {
+        for (const problem of evaluate(evaluation, flow, judged, tables, this.startUs)) {
           this.#note(flow.file.name, `${evaluation.place}: ${evaluation.text}\n    ${problem}`)
         }
       }
@@ -319,9 +337,7 @@ function rowProblem(attempt: Attempt, facts: string, row: Record<string, unknown
       return `${column.name} is stored as ${JSON.stringify(got)}, by the rule ${JSON.stringify(expected)}`
     }
   }
-  const same =
-    row.facts === facts || canonical(JSON.parse(String(row.facts))) === canonical(JSON.parse(facts))
-  return same ? '' : `facts are stored as ${String(row.facts)}, by the rule ${facts}`
+  return row.facts === facts ? '' : `facts are stored as ${String(row.facts)}, by the rule ${facts}`
 }
 
 /** JSON text whose keys are in order. */

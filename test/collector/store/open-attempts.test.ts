@@ -149,7 +149,9 @@ describe('open attempts', () => {
       open.add({ at: 9, ...CALLEES_BYE }).flush()
       const kept = [...open.rows.values()].find(({ attempt }) => attempt.fromTag === 'from-1')
       expect(kept?.attempt.state).toBe('incomplete')
-      expect(JSON.parse(kept?.factsText ?? '').byes).toMatchObject([{ times: [{}], finalTimes: [{}] }])
+      expect(FOLD.factsFromText(kept?.factsText ?? '').byes).toMatchObject([
+        { times: [{}], finalTimes: [{}] },
+      ])
     })
   })
 

@@ -13,7 +13,7 @@ import { encodeHep3 } from '../../../sip/hep3.js'
 import { openTestEngine, rowsOf, type TestEngine } from '../../support/engine.js'
 import { flowOf } from '../../support/kpi-flow.js'
 import { parseKpiFile } from '../../support/kpi-language.js'
-import { canonical, emptyTables, seededRandom } from '../../support/kpi-run.js'
+import { emptyTables, seededRandom } from '../../support/kpi-run.js'
 import { differences, sumsOfAttempts, sumsOfRollups } from '../../support/kpi-sums.js'
 
 const FOLDER = join(import.meta.dirname, '../../kpi')
@@ -196,7 +196,7 @@ async function stored() {
     'SELECT * EXCEPT counted_until FROM agents_minute FINAL ORDER BY minute, agent',
   )
   const rollups = [...(await sumsOfRollups(engine.writer)).entries()].sort(([a], [b]) => (a < b ? -1 : 1))
-  return { attempts, facts: facts.map((row) => canonical(JSON.parse(row.facts))), messages, agents, rollups }
+  return { attempts, facts: facts.map((row) => row.facts), messages, agents, rollups }
 }
 type Stored = Awaited<ReturnType<typeof stored>>
 
