@@ -118,12 +118,15 @@ export function groupsWithoutAttempts(condition: string, extra: readonly string[
  * @param startCondition, endCondition  conditions on `minute` and `end_minute` with query parameters
  * @param extra columns to carry along, from our own lists
  * @param table another one of the same columns
+ * @param starts what attempts that are counted by their INVITE are read from: as they are judged (judged-attempts.ts). Those
+ *               counted by their end were answered, of which no verdict is ever given.
  */
 export function attemptMeasures(
   startCondition: string,
   endCondition: string,
   extra: readonly string[],
   table = 'call_attempts',
+  starts = `${table} FINAL`,
 ): string {
   const carried = [
     ...extra,
@@ -139,7 +142,7 @@ export function attemptMeasures(
   return `
   SELECT 'start' AS counted, minute AS counted_minute, ${carried},
     ${answers('start')}
-  FROM ${table} FINAL WHERE state != 'fragment' AND ${startCondition}
+  FROM ${starts} WHERE state != 'fragment' AND ${startCondition}
   UNION ALL
   SELECT 'end' AS counted, end_minute AS counted_minute, ${carried},
     ${answers('end')}

@@ -8,6 +8,7 @@
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { QUANTILE_KPIS } from '../../schemas/kpi-catalog.js'
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import { attemptMeasures, type RollupColumn } from '../../schemas/kpi-rollup.js'
 import { ApiError, didYouMean, nearestNames } from '../errors.js'
 import type { Readers } from '../readers.js'
@@ -101,7 +102,13 @@ function exactStatementOf(query: KpiQuery, columns: readonly RollupColumn[], wit
   const sums = columns.map((column) => `${column.aggregate} AS sum_${column.name}`)
   return [
     `SELECT ${selectedOf(query, withSteps, 'counted_minute', [...sums, ...exactQuantiles(query)])}
-FROM (${attemptMeasures(within(query, 'minute', conditions), within(query, 'end_minute', conditions), query.groupBy)}
+FROM (${attemptMeasures(
+      within(query, 'minute', conditions),
+      within(query, 'end_minute', conditions),
+      query.groupBy,
+      'call_attempts',
+      judgedAttempts({ minutes: minutesOf(query, 'minute'), where: conditions }),
+    )}
 )
 ${groupingOf(query, withSteps)}`,
     {
@@ -121,13 +128,16 @@ const MOMENT_US = {
   end_minute: 'bye_at_us',
 } as const
 
+function minutesOf(query: KpiQuery, column: 'minute' | 'end_minute'): string {
+  const from = isWholeMinutes(query) ? '{from_s:UInt32}' : '{from_minute_s:UInt32}'
+  return `${column} >= toDateTime(${from}, 'UTC') AND ${column} < toDateTime({to_s:UInt32}, 'UTC')`
+}
+
 function within(query: KpiQuery, column: 'minute' | 'end_minute', conditions: string): string {
-  if (isWholeMinutes(query)) {
-    return `${column} >= toDateTime({from_s:UInt32}, 'UTC') AND ${column} < toDateTime({to_s:UInt32}, 'UTC') AND ${conditions}`
-  }
+  const minutes = minutesOf(query, column)
+  if (isWholeMinutes(query)) return `${minutes} AND ${conditions}`
   return (
-    `${column} >= toDateTime({from_minute_s:UInt32}, 'UTC') AND ${column} < toDateTime({to_s:UInt32}, 'UTC') ` +
-    `AND ${MOMENT_US[column]} >= {from_us:UInt64} AND ${MOMENT_US[column]} < {to_us:UInt64} AND ${conditions}`
+    `${minutes} AND ${MOMENT_US[column]} >= {from_us:UInt64} AND ${MOMENT_US[column]} < {to_us:UInt64} AND ${conditions}`
   )
 }
 
@@ -155,7 +165,7 @@ function checkSize(groups: number, points: number, query: KpiQuery): void {
 }
 
 /** A name that is neither configured nor stored was mistyped; an empty answer would look like no traffic. */
-async function checkKnown(readers: Readers, query: KpiQuery, config: TrunkscopeConfig): Promise<void> {
+export async function checkKnown(readers: Readers, query: KpiQuery, config: TrunkscopeConfig): Promise<void> {
   for (const [dimension, configured, code] of [
     ['carrier', config.carriers.map(({ id }) => id), 'TRUNKSCOPE_API_UNKNOWN_CARRIER'],
     ['site', config.sites.map(({ id }) => id), 'TRUNKSCOPE_API_UNKNOWN_SITE'],

@@ -1,0 +1,68 @@
+/**
+ * Which minutes have changed: those whose rollups were written again. A store process writes them after the attempts, under
+ * the clock of the store, whatever changed: a call, a late message, a recompute, a verdict. So a minute that is found
+ * here has its attempts in place, and none is missed because a host's clock was wrong or an insert had to be repeated.
+ */
+import type { ClickHouseClient } from '@clickhouse/client'
+
+/** A statement that writes rollups says `now()` when it begins; its rows are seen when it ends. */
+const OVERLAP_S = 60
+/** Minutes a look: a long replay is taken up in pieces, the oldest change first. */
+const MINUTES_A_LOOK = 2_000
+
+export interface ChangedMinute {
+  minuteS: number
+  changedAtS: number
+}
+
+export class ChangedMinutes {
+  /** Version of the rollups that were seen, by minute and bus partition. */
+  readonly #seen = new Map<string, { version: bigint; atS: number }>()
+  /** Changes up to here have been given. */
+  untilS: number
+
+  constructor(untilS: number) {
+    this.untilS = untilS
+  }
+
+  /** What changed since the last look, each minute once. */
+  async take(client: ClickHouseClient): Promise<ChangedMinute[]> {
+    const fromS = Math.max(0, this.untilS - OVERLAP_S)
+    const result = await client.query({
+      query: `SELECT toUInt32(minute) AS minute_s, bus_partition, max(version) AS version, toUInt32(max(computed_at)) AS at_s,
+                toUInt32(now()) AS now_s
+              FROM kpi_minute WHERE computed_at >= toDateTime({from:UInt32}, 'UTC')
+              GROUP BY minute, bus_partition ORDER BY at_s, minute_s, bus_partition LIMIT {limit:UInt32}`,
+      query_params: { from: fromS, limit: MINUTES_A_LOOK + this.#seen.size },
+      format: 'JSONEachRow',
+    })
+    const rows = await result.json<{
+      minute_s: number
+      bus_partition: number
+      version: string
+      at_s: number
+      now_s: number
+    }>()
+    const changed = new Map<number, number>()
+    for (const row of rows) {
+      const key = `${row.minute_s} ${row.bus_partition}`
+      const version = BigInt(row.version)
+      if ((this.#seen.get(key)?.version ?? -1n) >= version) continue
+      this.#seen.set(key, { version, atS: row.at_s })
+      changed.set(row.minute_s, Math.min(row.at_s, changed.get(row.minute_s) ?? row.at_s))
+    }
+    this.untilS = Math.max(this.untilS, rows.at(-1)?.at_s ?? 0)
+    for (const [key, { atS }] of this.#seen) if (atS < this.untilS - OVERLAP_S) this.#seen.delete(key)
+    return [...changed].map(([minuteS, changedAtS]) => ({ minuteS, changedAtS }))
+  }
+}
+
+/** What was computed before the tables of the passes were made is judged when it is computed again. */
+export async function firstChangeS(client: ClickHouseClient): Promise<number> {
+  const result = await client.query({
+    query: `SELECT toUInt32(min(applied_at)) AS at_s FROM schema_migrations WHERE number = 18`,
+    format: 'JSONEachRow',
+  })
+  const [row] = await result.json<{ at_s: number }>()
+  return row?.at_s ?? 0
+}

@@ -1,0 +1,249 @@
+/**
+ * Runs the evidence passes: one process at a time (lease.ts), over the minutes that changed (changed-minutes.ts), beside the
+ * way of the packets and never on it.
+ *
+ * A round: take what changed; let each pass that is due judge it, a bounded number of minutes, the newest first; say in the
+ * lease how far all of them are. After a round the job rests nine times as long as it worked, so that it takes a tenth of
+ * one connection's time at most; what it cannot keep up with waits, and `lagS` says so.
+ *
+ * A store that fails stops nothing: the job says why, rests longer each time, and takes the lease anew.
+ */
+import { randomUUID } from 'node:crypto'
+import type { ClickHouseClient } from '@clickhouse/client'
+import type { TrunkscopeConfig } from '../schemas/config.js'
+import { type ChangedMinute, ChangedMinutes, firstChangeS } from './changed-minutes.js'
+import { LEASE_MS, Lease, type Progress } from './lease.js'
+import { type Context, type EvidencePass, type StaleMinute, stretchesOf } from './pass.js'
+import { PASSES } from './passes.js'
+import { markStale } from './verdict-rows.js'
+
+export interface EvidenceOptions {
+  /** A connection on which nobody waits for an answer. */
+  client: ClickHouseClient
+  /** Asked at each round: it may be reloaded. */
+  config: () => TrunkscopeConfig
+  log: (level: 'info' | 'warn' | 'error', sentence: string) => void
+  passes?: readonly EvidencePass[]
+  /** Milliseconds of a clock that only grows. For tests. */
+  nowMs?: () => number
+  leaseMs?: number
+}
+
+export interface EvidenceStatus {
+  /** Whether this process has the lease. */
+  isLeader: boolean
+  rounds: number
+  lastRoundSeconds: number
+  /** Oldest change that a pass has still to look at, by the clock of the store. */
+  lagSeconds: number
+  minutesWaiting: number
+  /** Rows written, by pass. */
+  rows: ReadonlyMap<string, number>
+  /** '' while all is well. */
+  problem: string
+}
+
+const TICK_MS = 5_000
+/** A third of the lease. */
+const BEAT_MS = LEASE_MS / 3
+const REST = 9
+const REST_MAX_MS = 60_000
+const BACK_OFF_MAX_MS = 60_000
+/** Minutes a pass judges in one round. */
+const MINUTES_A_ROUND = 30
+
+/** A pass, and what it has still to look at: by minute, when the change was and from when on it is due. */
+interface Work {
+  pass: EvidencePass
+  waiting: Map<number, { changedAtS: number; dueMs: number }>
+  nextMs: number
+}
+
+export class EvidenceJob {
+  readonly #options: EvidenceOptions
+  readonly #owner = randomUUID()
+  readonly #rows = new Map<string, number>()
+  #lease: Lease | undefined
+  #writing: readonly StaleMinute[] = []
+  #changed = new ChangedMinutes(0)
+  #work: Work[] = []
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+  #isStopping = false
+  #failures = 0
+  #status = { rounds: 0, lastRoundSeconds: 0, lagSeconds: 0, problem: '' }
+
+  constructor(options: EvidenceOptions) {
+    this.#options = options
+  }
+
+  get status(): EvidenceStatus {
+    const minutesWaiting = this.#work.reduce((sum, { waiting }) => sum + waiting.size, 0)
+    return { ...this.#status, isLeader: this.#lease !== undefined, minutesWaiting, rows: this.#rows }
+  }
+
+  start(): void {
+    this.#schedule(TICK_MS)
+  }
+
+  /** Waits for the round in flight, and lets go of the lease. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    clearTimeout(this.#timer)
+    await this.#running
+    await this.#lease?.release(this.#progress()).catch(() => {})
+    this.#lease = undefined
+  }
+
+  /** One round, now. Throws what the store throws. */
+  async round(): Promise<void> {
+    const startedMs = performance.now()
+    if (this.#lease === undefined && !(await this.#take())) return
+    // A statement may take longer than a process may be silent.
+    const beats = setInterval(() => void this.#sayProgress().catch(() => {}), BEAT_MS)
+    try {
+      this.#note(await this.#changed.take(this.#options.client))
+      for (const work of this.#work) {
+        if (this.#isStopping || !(await this.#judge(work))) break
+      }
+      await this.#sayProgress()
+    } finally {
+      clearInterval(beats)
+    }
+    this.#status.rounds++
+    this.#status.lastRoundSeconds = (performance.now() - startedMs) / 1_000
+  }
+
+  async #take(): Promise<boolean> {
+    const { client, passes = PASSES, leaseMs = LEASE_MS } = this.#options
+    const lease = await Lease.take(client, this.#owner, leaseMs)
+    if (lease === undefined) return false
+    const { judgedUntilS, writing } = lease.before
+    // What was being written may stand where the rollups do not know of it.
+    await markStale(client, writing)
+    this.#changed = new ChangedMinutes(judgedUntilS > 0 ? judgedUntilS : await firstChangeS(client))
+    this.#work = passes.map((pass) => ({ pass, waiting: new Map(), nextMs: 0 }))
+    this.#lease = lease
+    this.#options.log('info', `evidence: this process runs the passes from now on (epoch ${lease.epoch})`)
+    return true
+  }
+
+  #note(changed: readonly ChangedMinute[]): void {
+    for (const { minuteS, changedAtS } of changed) {
+      for (const work of this.#work) this.#add(work, minuteS, changedAtS)
+    }
+  }
+
+  /** A minute that waits already becomes due when it was to be: one that changes all the time is not put off for ever. */
+  #add(work: Work, minuteS: number, changedAtS: number): void {
+    const before = work.waiting.get(minuteS)
+    work.waiting.set(minuteS, {
+      changedAtS: Math.min(changedAtS, before?.changedAtS ?? changedAtS),
+      dueMs: before?.dueMs ?? this.#nowMs() + work.pass.settleS * 1_000,
+    })
+  }
+
+  /** @returns whether the lease is still ours */
+  async #judge(work: Work): Promise<boolean> {
+    const { pass, waiting } = work
+    const nowMs = this.#nowMs()
+    if (nowMs < work.nextMs) return true
+    const due = [...waiting]
+      .filter(([, { dueMs }]) => dueMs <= nowMs)
+      .map(([minuteS]) => minuteS)
+      .sort((a, b) => b - a)
+      .slice(0, MINUTES_A_ROUND)
+    if (due.length === 0) return true
+    work.nextMs = nowMs + pass.everyS * 1_000
+    for (const window of stretchesOf(due, pass.reachS)) {
+      const { rows, changedMinutesS } = await pass.run(window, this.#context())
+      this.#rows.set(pass.id, (this.#rows.get(pass.id) ?? 0) + rows)
+      const changedAtS = Math.min(...window.minutesS.map((minuteS) => waiting.get(minuteS)?.changedAtS ?? 0))
+      for (const minuteS of window.minutesS) waiting.delete(minuteS)
+      for (const later of this.#work.slice(this.#work.indexOf(work) + 1)) {
+        for (const minuteS of changedMinutesS) this.#add(later, minuteS, changedAtS)
+      }
+      this.#writing = []
+      await this.#lease?.beat(this.#progress())
+      if (!(await this.#isHeld())) return false
+    }
+    return true
+  }
+
+  #context(): Context {
+    const { client, config, log } = this.#options
+    const lease = this.#lease!
+    return {
+      client,
+      config: config(),
+      log,
+      version: () => lease.version(),
+      announce: (writing) => {
+        this.#writing = writing
+        return lease.beat(this.#progress())
+      },
+      isHeld: () => lease.isHeld(),
+    }
+  }
+
+  /** How far every pass is: before the oldest change that one of them has not looked at. */
+  #progress(): Progress {
+    const waiting = this.#work.flatMap((work) =>
+      [...work.waiting.values()].map(({ changedAtS }) => changedAtS),
+    )
+    const oldest = waiting.reduce((least, atS) => Math.min(least, atS), Number.POSITIVE_INFINITY)
+    const judgedUntilS = Math.max(0, Math.min(this.#changed.untilS, oldest - 1))
+    this.#status.lagSeconds = this.#changed.untilS - judgedUntilS
+    return { judgedUntilS, writing: [...this.#writing] }
+  }
+
+  async #sayProgress(): Promise<void> {
+    await this.#lease?.beat(this.#progress())
+  }
+
+  async #isHeld(): Promise<boolean> {
+    if (await this.#lease?.isHeld()) return true
+    if (this.#lease !== undefined)
+      this.#options.log('warn', 'evidence: another process has taken over the passes')
+    this.#forget()
+    return false
+  }
+
+  #forget(): void {
+    this.#lease = undefined
+    this.#work = []
+    this.#writing = []
+  }
+
+  #nowMs(): number {
+    return (this.#options.nowMs ?? performance.now.bind(performance))()
+  }
+
+  #schedule(afterMs: number): void {
+    if (this.#isStopping) return
+    this.#timer = setTimeout(() => {
+      this.#running = this.#tick().finally(() => {
+        this.#running = undefined
+      })
+    }, afterMs)
+    this.#timer.unref()
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.round()
+      this.#failures = 0
+      this.#status.problem = ''
+      const restMs = Math.min(REST_MAX_MS, this.#status.lastRoundSeconds * 1_000 * REST)
+      this.#schedule(Math.max(TICK_MS, restMs))
+    } catch (error) {
+      const sentence = error instanceof Error ? error.message : String(error)
+      if (sentence !== this.#status.problem) this.#options.log('error', `evidence: ${sentence}`)
+      this.#status.problem = sentence
+      // What was under way is found again: the progress in the lease has not moved past it.
+      this.#forget()
+      this.#failures++
+      this.#schedule(Math.min(BACK_OFF_MAX_MS, TICK_MS * 2 ** this.#failures))
+    }
+  }
+}
