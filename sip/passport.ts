@@ -170,7 +170,7 @@ function partiesOf(claim: unknown): string[] {
 }
 
 /** RFC 8224 §8.3: no '+', no separators; digits, '#' and '*' stay. */
-function canonicalNumber(text: string): string {
+export function canonicalNumber(text: string): string {
   let number = ''
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -180,7 +180,7 @@ function canonicalNumber(text: string): string {
 }
 
 /** RFC 8224 §8.5: scheme, user and host in lower case, without port and parameters. */
-function canonicalUri(text: string): string {
+export function canonicalUri(text: string): string {
   const { scheme, user, host } = readUri(text)
   if (scheme !== 'sip' && scheme !== 'sips') return text.toLowerCase()
   return user === '' ? `${scheme}:${host}` : `${scheme}:${user.toLowerCase()}@${host}`

@@ -153,6 +153,12 @@ export function trunkGroupOf(uri: Uri): { group: string; context: string } | und
   return group === '' || context === '' ? undefined : { group, context }
 }
 
+/** What two trunk groups are the same by: parameters of numbers compare without case and separators (RFC 3966 §4). */
+export function trunkGroupKey({ group, context }: { group: string; context: string }): string {
+  const place = context.startsWith('+') ? context.replace(/[-.()]/g, '') : context.toLowerCase()
+  return `${group.toLowerCase()} ${place}`
+}
+
 /**
  * Number portability (RFC 4694 §4): whether the number was looked up, the routing number and the carrier code.
  * Visual separators are dropped; hex digits are upper case; a local value keeps its context beside it.

@@ -1,0 +1,34 @@
+// tidy: tested by test/pipeline/evidence.test.ts
+/**
+ * The evidence passes of a process that stores, started; with the check of PASSporTs where `identity` is configured. What is
+ * configured of that is read once, at the start: the folder of certificates is looked at again by itself.
+ *
+ * Throws   TRUNKSCOPE_EVIDENCE_CERTIFICATES when roots or folder cannot be read.
+ */
+import { IdentityChecker } from '../../evidence/identity/identity-checker.js'
+import { identityPass } from '../../evidence/identity/identity-pass.js'
+import { EvidenceJob, type EvidenceOptions, type EvidenceStatus } from '../../evidence/job.js'
+import { PASSES } from '../../evidence/passes.js'
+import { checksIdentities } from '../../schemas/identity-config.js'
+
+export interface Evidence {
+  readonly status: EvidenceStatus
+  stop(): Promise<void>
+}
+
+export function startEvidence(options: EvidenceOptions): Evidence {
+  const { identity } = options.config()
+  const checker = checksIdentities(identity) ? new IdentityChecker(identity) : undefined
+  const passes = options.passes ?? PASSES
+  const job = new EvidenceJob({
+    ...options,
+    passes: checker === undefined ? passes : [...passes, identityPass(checker)],
+  })
+  job.start()
+  return {
+    get status() {
+      return job.status
+    },
+    stop: () => job.stop().finally(() => checker?.close()),
+  }
+}
