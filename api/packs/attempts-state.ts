@@ -1,0 +1,95 @@
+/**
+ * What the attempts of a window are at this moment, and whether that is still what they were as of another.
+ *
+ * The store keeps the standing version of an attempt and no earlier one. So a pack as of a moment can be made again as long
+ * as nothing of its window was stored since; after that it is refused, never made of other rows in silence.
+ */
+import { ApiError } from '../errors.js'
+import type { Readers } from '../readers.js'
+import { isoOf } from '../time-span.js'
+import { IN_WINDOW, type PackScope, windowParameters } from './attempt-filter.js'
+import type { PackRequest } from './request.js'
+
+export interface AttemptsState {
+  attempts: number
+  closed: number
+  open: number
+  incomplete: number
+  /** Of every attempt of the window: its id, outcome and delays. Two packs with the same one rest on the same attempts. */
+  digest: string
+  /** When the last row of the window was stored, calls that ended in it among them; 0 without rows. */
+  storedS: number
+  /** Rows stored after the moment asked for. */
+  storedLater: number
+}
+
+export async function readState(
+  readers: Readers,
+  scope: PackScope,
+  asOfS: number | undefined,
+): Promise<AttemptsState> {
+  const parameters = { ...windowParameters(scope), as_of_s: asOfS ?? 0 }
+  const later =
+    "countIf(stored_at > toDateTime({as_of_s:UInt32}, 'UTC')) AS later, toUInt32(max(stored_at)) AS stored_s"
+  const [row] = await readers.select<Record<string, string>>(
+    `SELECT count() AS attempts, countIf(state = 'closed') AS closed, countIf(state = 'open') AS open,
+       countIf(state = 'incomplete') AS incomplete, ${later},
+       hex(groupBitXor(sipHash64(${DIGESTED.map((column) => `toString(${column})`).join(', ')}))) AS digest
+     FROM call_attempts FINAL WHERE ${IN_WINDOW}`,
+    parameters,
+  )
+  // Durations belong to the minute in which a call ended: its INVITE may be of before the window.
+  const [ended] = await readers.select<Record<string, string>>(
+    `SELECT ${later} FROM call_attempts FINAL
+     WHERE party = 'carrier' AND carrier = {carrier:String} AND state != 'fragment'
+       AND minute < toDateTime({from_s:UInt32}, 'UTC')
+       AND end_minute >= toDateTime({from_s:UInt32}, 'UTC') AND end_minute < toDateTime({to_s:UInt32}, 'UTC')`,
+    parameters,
+  )
+  const of = (name: string) => Number(row?.[name] ?? 0)
+  return {
+    attempts: of('attempts'),
+    closed: of('closed'),
+    open: of('open'),
+    incomplete: of('incomplete'),
+    digest: (row?.digest ?? '').toLowerCase().padStart(16, '0'),
+    storedS: Math.max(of('stored_s'), Number(ended?.stored_s ?? 0)),
+    storedLater: of('later') + Number(ended?.later ?? 0),
+  }
+}
+
+/** Without durations: a call that still runs may end while the pack is made, and has not failed. */
+const DIGESTED = [
+  'hex(attempt_id)',
+  'minute',
+  'state',
+  'site',
+  'direction',
+  'final_code',
+  'q850_cause',
+  'disposition',
+  'sli',
+  'ner_numerator',
+  'ner_denominator',
+  'cancel_class',
+  'rang',
+  'attestation',
+  'ifNull(pdd_ms, -1)',
+]
+
+/**
+ * The moment that a pack is of, in whole seconds: without a wish the second that is over, because rows of the one that runs may
+ * still be stored.
+ */
+export function asOfOf({ asOfS: asked, toS }: PackRequest, state: AttemptsState, nowUs: number): number {
+  // A store whose clock runs ahead of ours has stored in our future.
+  if (asked === undefined) return Math.max(Math.floor(nowUs / 1e6) - 1, toS, state.storedS)
+  if (state.storedLater === 0) return asked
+  throw new ApiError(
+    'TRUNKSCOPE_API_PACK_CHANGED',
+    `${state.storedLater} attempts of the window were stored after as_of=${isoOf(asked * 1e6)} (calls that ended since, late ` +
+      'messages, or a recompute), and what they were before is not kept: the pack of that moment cannot be made again; ' +
+      `write as_of=${isoOf(state.storedS * 1e6)} or later, or leave it out`,
+    { parameter: 'as_of' },
+  )
+}

@@ -1,0 +1,160 @@
+/**
+ * The attempts that failed as asked: all of them as a table, up to a cap that is told, and the sample whose calls are shown.
+ *
+ * The sample are those with the smallest ids. An id is the SHA-256 of its key (leg, Call-ID, From tag), so that nobody chose
+ * them, over the window they lie as the failures do, and whoever has attempts.csv can check the choice.
+ */
+import { type AttemptJson, attemptJsonOf, attemptSelection } from '../attempts/attempt-json.js'
+import type { FoundAttempt } from '../attempts/search.js'
+import { maskedAttempt } from '../masking.js'
+import type { Readers } from '../readers.js'
+import { type Cell, csvOf } from '../scorecards/csv.js'
+import { classesHit, hasFailed, IN_WINDOW, type PackScope, windowParameters } from './attempt-filter.js'
+
+export const LISTED_MAX = 50_000
+const PAGE = 2_000
+const SAMPLE_PAGE = 250
+
+/** In the order of the table. What holds times as numbers stands there as ISO text. */
+const COLUMNS = [
+  'attempt_id',
+  'invited_at_us',
+  'site',
+  'direction',
+  'calling_number',
+  'called_number',
+  'dialled_number',
+  'from_number',
+  'final_code',
+  'final_phrase',
+  'q850_cause',
+  'q850_location',
+  'reasons',
+  'disposition',
+  'sli',
+  'cancel_class',
+  'cancel_reason',
+  'rang',
+  'tries',
+  'pdd_ms',
+  'first_response_ms',
+  'ring_before_cancel_ms',
+  'fail_delay_ms',
+  'duration_ms',
+  'first_100_at_us',
+  'first_18x_at_us',
+  'cancelled_at_us',
+  'final_at_us',
+  'answered_at_us',
+  'bye_at_us',
+  'bye_from',
+  'attestation',
+  'sbc_address',
+  'far_address',
+  'far_port',
+  'call_id',
+  'from_tag',
+  'request_uri',
+  'user_agent',
+  'agents',
+  'clock_agent',
+  'flags',
+  'minute',
+] as const
+
+export interface Listed {
+  /** CSV, a piece a page; the first has the header. */
+  parts: string[]
+  listed: number
+}
+
+/** By minute, then by id: the order of the table in the store. */
+export async function listFailed(
+  readers: Readers,
+  scope: PackScope,
+  breath: () => Promise<void>,
+): Promise<Listed> {
+  const names = COLUMNS.map((name) => (name.endsWith('_at_us') ? name.slice(0, -'_us'.length) : name))
+  const parts = [csvOf([[...names, 'classes']])]
+  let listed = 0
+  for (const { firstS, lastS } of await pagesOf(readers, scope)) {
+    const rows = await readers.selectMasked<Record<string, unknown>, { attempt: AttemptJson; hit: string[] }>(
+      `SELECT ${attemptSelection(false, new Set(COLUMNS))}, ${classesHit(scope)} AS hit
+       FROM call_attempts FINAL
+       WHERE ${IN_WINDOW} AND ${hasFailed(scope)}
+         AND minute >= toDateTime({first_s:UInt32}, 'UTC') AND minute <= toDateTime({last_s:UInt32}, 'UTC')
+       ORDER BY minute, attempt_id LIMIT {page:UInt32}`,
+      { ...windowParameters(scope), first_s: firstS, last_s: lastS, page: LISTED_MAX - listed },
+      (row) => ({ attempt: attemptJsonOf(row), hit: row.hit as string[] }),
+      ({ attempt, hit }) => ({ attempt: maskedAttempt(attempt), hit }),
+    )
+    parts.push(csvOf(rows.map(({ attempt, hit }) => [...cellsOf(attempt), hit.join(' ')])))
+    listed += rows.length
+    await breath()
+    if (listed >= LISTED_MAX) break
+  }
+  return { parts, listed }
+}
+
+/** Minutes that hold about a page together: few columns are read to find them, all columns of these minutes only. */
+async function pagesOf(readers: Readers, scope: PackScope): Promise<{ firstS: number; lastS: number }[]> {
+  const minutes = await readers.select<{ minute_s: number; failures: string }>(
+    `SELECT toUInt32(minute) AS minute_s, count() AS failures FROM call_attempts FINAL
+     WHERE ${IN_WINDOW} AND ${hasFailed(scope)} GROUP BY minute ORDER BY minute`,
+    windowParameters(scope),
+  )
+  const pages: { firstS: number; lastS: number; failures: number }[] = []
+  for (const { minute_s: minuteS, failures } of minutes) {
+    const page = pages.at(-1)
+    if (page === undefined || page.failures + Number(failures) > PAGE) {
+      pages.push({ firstS: minuteS, lastS: minuteS, failures: Number(failures) })
+    } else {
+      page.lastS = minuteS
+      page.failures += Number(failures)
+    }
+  }
+  return pages
+}
+
+function cellsOf(attempt: AttemptJson): Cell[] {
+  const of = attempt as unknown as Record<string, Cell | string[]>
+  return COLUMNS.map((name) => {
+    const value = name.endsWith('_at_us') ? of[name.slice(0, -'_us'.length)] : of[name]
+    return Array.isArray(value) ? value.join(' | ') : value
+  })
+}
+
+/** In the order of their INVITEs. */
+export async function sampleFailed(readers: Readers, scope: PackScope): Promise<FoundAttempt[]> {
+  const keys = await readers.select<{ minute_s: number; id: string }>(
+    `SELECT toUInt32(minute) AS minute_s, lower(hex(attempt_id)) AS id FROM call_attempts FINAL
+     WHERE ${IN_WINDOW} AND ${hasFailed(scope)} ORDER BY attempt_id LIMIT {calls:UInt32}`,
+    { ...windowParameters(scope), calls: scope.request.calls },
+  )
+  const found: FoundAttempt[] = []
+  for (let at = 0; at < keys.length; at += SAMPLE_PAGE) {
+    const page = keys.slice(at, at + SAMPLE_PAGE)
+    const rows = await readers.selectMasked<Record<string, unknown>, FoundAttempt>(
+      `SELECT ${attemptSelection(false)} FROM call_attempts FINAL
+       PREWHERE minute IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))
+         AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
+       WHERE ${IN_WINDOW} AND ${hasFailed(scope)}`,
+      {
+        ...windowParameters(scope),
+        minutes: [...new Set(page.map(({ minute_s }) => minute_s))],
+        ids: page.map(({ id }) => id),
+      },
+      (row) => {
+        const attempt = attemptJsonOf(row)
+        const { call_id: callId, from_tag: fromTag, address_low, address_high } = attempt
+        return { attempt, key: { callId, fromTag, addresses: [address_low, address_high] } }
+      },
+      ({ attempt, key }) => ({ attempt: maskedAttempt(attempt), key }),
+    )
+    found.push(...rows)
+  }
+  return found.sort(
+    ({ attempt: a }, { attempt: b }) =>
+      a.invited_at_us - b.invited_at_us || (a.attempt_id < b.attempt_id ? -1 : 1),
+  )
+}
