@@ -5,6 +5,7 @@
  * share, three for the taps, and one for the samples of all alerts that begin.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import { kpiOf } from '../../schemas/kpi-catalog.js'
 import type { LiveStatus } from '../../schemas/live-status.js'
 import type { RouteDeps } from '../deps.js'
@@ -102,9 +103,8 @@ function sampleSelect(ask: SampleAsk, at: number, parameters: Record<string, unk
   const toS = ask.window.toS
   parameters[name('from')] = Math.max(ask.window.fromS, toS - SAMPLES_SPAN_S)
   parameters[name('to')] = toS
+  const minutes = `minute >= toDateTime({${name('from')}:UInt32}, 'UTC') AND minute < toDateTime({${name('to')}:UInt32}, 'UTC')`
   const conditions = [
-    `minute >= toDateTime({${name('from')}:UInt32}, 'UTC')`,
-    `minute < toDateTime({${name('to')}:UInt32}, 'UTC')`,
     "party IN ('carrier', 'unknown')",
     "state = 'closed'",
     partCondition(ask, name, parameters),
@@ -119,7 +119,7 @@ function sampleSelect(ask: SampleAsk, at: number, parameters: Record<string, unk
     conditions.push(`${column} IN {${name(column)}:Array(String)}`)
   }
   return `SELECT '${at}' AS ask, lower(hex(attempt_id)) AS attempt_id FROM (
-  SELECT attempt_id FROM call_attempts FINAL WHERE ${conditions.join(' AND ')}
+  SELECT attempt_id FROM ${judgedAttempts({ minutes })} WHERE ${conditions.join(' AND ')}
   ORDER BY invited_at_us DESC, attempt_id LIMIT ${SAMPLES})`
 }
 

@@ -12,12 +12,13 @@
  * then sent alone, so that a bad one holds up no good one. Gone: 410 of a webhook switches the sink off until the next
  * start. Everything else is tried again: also 401, 403, 404 and redirects, which somebody can mend while it waits.
  */
-import type { AlertNotice } from '../../schemas/alert-hook.js'
+import type { Notice } from '../../schemas/alert-hook.js'
 import { backoffMs, Circuit } from './outbox-pace.js'
 import type { Delivery } from './outbox-rows.js'
-import { type Post, sentenceOf } from './sinks/post.js'
+import type { FileWriter } from './sinks/folder.js'
+import { type Outcome, type Post, sentenceOf } from './sinks/post.js'
 import { requestFor } from './sinks/request.js'
-import type { OutgoingRequest, Sink } from './sinks/sink.js'
+import { type Sink, takes } from './sinks/sink.js'
 
 /** With the backoff of five minutes at most: over six hours. */
 export const TRIES_MAX = 100
@@ -26,9 +27,12 @@ const ALERTMANAGER_BATCH_MAX = 64
 const SLACK_BATCH_MAX = 20
 /** Slack takes about a message a second. */
 const SLACK_INTERVAL_MS = 1_000
+export const WRONG_KIND = 'the sink does not take what is told here: it is of another type now'
 
 export interface QueueDeps {
   post: Post
+  /** For sinks that are folders. */
+  writeFiles: FileWriter
   /** The last transitions of these alerts for this sink, as they are stored; undefined: the store does not say. */
   look(sink: string, keys: readonly string[]): Promise<readonly Delivery[] | undefined>
   /** Stores how the deliveries stand now; never rejects. */
@@ -42,7 +46,7 @@ export interface QueueDeps {
 
 /** Told while it fires. */
 interface Firing {
-  notice: AlertNotice
+  notice: Notice
   deliveredAtMs: number
   tellAtMs: number
   failures: number
@@ -51,8 +55,8 @@ interface Firing {
 
 /** One notice of a request: a delivery for the first time, or a repeat of what was delivered. */
 type Telling =
-  | { kind: 'delivery'; notice: AlertNotice; delivery: Delivery }
-  | { kind: 'repeat'; notice: AlertNotice; firing: Firing }
+  | { kind: 'delivery'; notice: Notice; delivery: Delivery }
+  | { kind: 'repeat'; notice: Notice; firing: Firing }
 
 export interface SinkStatus {
   id: string
@@ -126,7 +130,7 @@ export class SinkQueue {
   }
 
   /** What was delivered before this process began, or by another one. */
-  addFiring(notice: AlertNotice, deliveredAtMs: number): void {
+  addFiring(notice: Notice, deliveredAtMs: number): void {
     if (this.#isOff || this.tells(notice.key)) return
     const nowMs = this.#deps.nowMs()
     const tellAtMs =
@@ -176,13 +180,25 @@ export class SinkQueue {
     while (!this.#isClosed && !this.#isOff && this.nextAtMs() <= this.#deps.nowMs()) {
       const batch = this.#nextBatch()
       if (batch.length === 0) return
-      const owed = await this.#stillOwed(batch)
+      const owed = await this.#stillOwed(await this.#fitting(batch))
       if (owed.length > 0 && !this.#isClosed) await this.#send(owed)
     }
   }
 
+  /** Without what a sink that became another one by a reload does not take. */
+  async #fitting(batch: readonly Telling[]): Promise<Telling[]> {
+    const [fitting, unfit] = [true, false].map((fits) =>
+      batch.filter(({ notice }) => takes(this.sink, notice) === fits),
+    )
+    for (const telling of unfit!) if (telling.kind === 'repeat') this.#firing.delete(telling.notice.key)
+    const deliveries = unfit!.flatMap((telling) => (telling.kind === 'delivery' ? [telling.delivery] : []))
+    if (deliveries.length > 0) await this.#die(deliveries, WRONG_KIND, this.#deps.nowMs(), false)
+    return fitting!
+  }
+
   /** Without what another process has told meanwhile. */
   async #stillOwed(batch: readonly Telling[]): Promise<Telling[]> {
+    if (batch.length === 0) return []
     const rows = await this.#deps.look(
       this.sink.id,
       batch.map(({ notice }) => notice.key),
@@ -240,8 +256,8 @@ export class SinkQueue {
   }
 
   async #send(batch: readonly Telling[]): Promise<void> {
-    const { log, nowMs, post, random, signal } = this.#deps
-    const answer = await post(this.#requestOf(batch), { allowPrivate: this.sink.allowPrivate, nowMs, signal })
+    const { log, nowMs, random, signal } = this.#deps
+    const answer = await this.#tell(batch)
     // Called off by the end of the process: it may have arrived or not, and is sent again at the next start.
     if (signal.aborted && answer.kind === 'failed') {
       this.#isClosed = true
@@ -259,7 +275,7 @@ export class SinkQueue {
       await this.#taken(batch, atMs)
     } else if (status === 410 && this.sink.type === 'webhook') {
       await this.#gone(sentence, atMs)
-    } else if (REFUSALS.has(status)) {
+    } else if (answer.kind === 'refused' || REFUSALS.has(status)) {
       this.#circuit.answered()
       await this.#refused(batch, sentence, atMs)
     } else {
@@ -274,14 +290,17 @@ export class SinkQueue {
     }
   }
 
-  #requestOf(batch: readonly Telling[]): OutgoingRequest {
-    const nowMs = this.#deps.nowMs()
+  #tell(batch: readonly Telling[]): Promise<Outcome> {
+    const { nowMs, post, signal, writeFiles } = this.#deps
     const [first, ...others] = batch
+    if (this.sink.type === 'folder') return writeFiles(this.sink.path, first!.notice)
     const repeat =
       first!.kind === 'repeat'
-        ? Math.max(1, Math.floor((nowMs - first!.firing.deliveredAtMs) / this.#intervalMs()))
+        ? Math.max(1, Math.floor((nowMs() - first!.firing.deliveredAtMs) / this.#intervalMs()))
         : 0
-    return requestFor(this.sink, [first!.notice, ...others.map(({ notice }) => notice)], nowMs, repeat)
+    const notices = [first!.notice, ...others.map(({ notice }) => notice)] as const
+    const request = requestFor(this.sink, notices, nowMs(), repeat)
+    return post(request, { allowPrivate: this.sink.allowPrivate, nowMs, signal })
   }
 
   async #taken(batch: readonly Telling[], atMs: number): Promise<void> {
@@ -296,7 +315,7 @@ export class SinkQueue {
       const { delivery, notice } = telling
       Object.assign(delivery, { state: 'delivered', tries: delivery.tries + 1, lastError: '' })
       delivered.push(this.#ended(delivery, atMs))
-      if (notice.status === 'resolved') this.#firing.delete(notice.key)
+      if (notice.status !== 'firing') this.#firing.delete(notice.key)
       else
         this.#firing.set(notice.key, {
           notice,
@@ -407,9 +426,9 @@ export class SinkQueue {
   }
 
   #intervalMs(): number {
-    return this.sink.type === 'alertmanager'
-      ? this.sink.resendIntervalS * 1_000
-      : this.sink.repeatIntervalHours * 3_600_000
+    if (this.sink.type === 'alertmanager') return this.sink.resendIntervalS * 1_000
+    // Nothing fires in a folder.
+    return this.sink.type === 'folder' ? Number.POSITIVE_INFINITY : this.sink.repeatIntervalHours * 3_600_000
   }
 
   /** On a grid that begins at the delivery, so that a repeat has the same number whoever sends it. */
@@ -420,6 +439,6 @@ export class SinkQueue {
   }
 }
 
-function named({ key, rule, status, transition }: AlertNotice): string {
+function named({ key, rule, status, transition }: Notice): string {
   return `${rule} ${status} (${key}.${transition})`
 }

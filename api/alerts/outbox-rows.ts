@@ -3,13 +3,13 @@
  * transition and the sink, and the row with the highest version stands.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
-import type { AlertNotice } from '../../schemas/alert-hook.js'
+import type { Notice } from '../../schemas/alert-hook.js'
 
 export const DELIVERY_STATES = ['pending', 'retrying', 'delivered', 'dead'] as const
 export type DeliveryState = (typeof DELIVERY_STATES)[number]
 
 export interface Delivery {
-  notice: AlertNotice
+  notice: Notice
   sink: string
   version: number
   state: DeliveryState
@@ -134,7 +134,7 @@ async function read(
   const result = await client.query({ query, query_params: parameters, format: 'JSONEachRow' })
   const rows = await result.json<Row>()
   return rows.map((row) => ({
-    notice: JSON.parse(row.notice) as AlertNotice,
+    notice: JSON.parse(row.notice) as Notice,
     sink: row.sink,
     version: Number(row.version),
     state: row.state,

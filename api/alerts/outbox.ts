@@ -1,5 +1,6 @@
 /**
- * The durable outbox of alerts: what is to be told is stored before anything is sent, and sent until the sink has it.
+ * The durable outbox of alerts, and of scorecards that were made: what is to be told is stored before anything is sent, and
+ * sent until the sink has it.
  *
  *   const outbox = await Outbox.open({ client, sinks, log })
  *   outbox.start()
@@ -15,8 +16,8 @@
  * Throws   what the store throws: `put` then stored nothing or all, and may be called again with the same notices.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
-import type { AlertNotice } from '../../schemas/alert-hook.js'
-import { type QueueDeps, SinkQueue, type SinkStatus } from './outbox-queue.js'
+import type { Notice } from '../../schemas/alert-hook.js'
+import { type QueueDeps, SinkQueue, type SinkStatus, WRONG_KIND } from './outbox-queue.js'
 import {
   type Delivery,
   type DeliveryName,
@@ -26,8 +27,9 @@ import {
   readWaiting,
   writeDeliveries,
 } from './outbox-rows.js'
+import { type FileWriter, fileWriter } from './sinks/folder.js'
 import { type Post, post } from './sinks/post.js'
-import type { Sink } from './sinks/sink.js'
+import { type Sink, takes } from './sinks/sink.js'
 
 export interface OutboxOptions {
   /** May write `alert_deliveries`. */
@@ -37,6 +39,7 @@ export interface OutboxOptions {
   nowMs?: () => number
   random?: () => number
   post?: Post
+  writeFiles?: FileWriter
   /** How long `close` waits for requests that run. */
   closeWaitMs?: number
 }
@@ -78,6 +81,7 @@ export class Outbox {
     this.#closeWaitMs = options.closeWaitMs ?? 3_000
     this.#queueDeps = {
       post: options.post ?? post,
+      writeFiles: options.writeFiles ?? fileWriter(options.client),
       look: (sink, keys) => this.#look(sink, keys),
       record: (deliveries) => this.#record(deliveries),
       log: options.log,
@@ -107,11 +111,11 @@ export class Outbox {
    * Stores the deliveries of these notices; resolves when they are on disk. Idempotent by key, transition and sink: call it
    * before the new state of the alert is stored, and again whenever it is not sure that it was called.
    */
-  put(notices: readonly AlertNotice[]): Promise<void> {
+  put(notices: readonly Notice[]): Promise<void> {
     return this.#inTurn(() => this.#put(notices))
   }
 
-  async #put(notices: readonly AlertNotice[]): Promise<void> {
+  async #put(notices: readonly Notice[]): Promise<void> {
     if (notices.length === 0) return
     const latest = await this.#latest(notices)
     const known = new Map(latest.map((delivery) => [nameOf(delivery.notice, delivery.sink), delivery]))
@@ -129,14 +133,15 @@ export class Outbox {
       const name = nameOf(notice, sink)
       const queue = this.#queues.get(sink)
       if (known.has(name)) continue
+      const whyNot = whyNobody(queue, notice)
       fresh.set(name, {
         notice,
         sink,
         version: 1,
-        state: queue === undefined || queue.isOff ? 'dead' : 'pending',
+        state: whyNot === '' ? 'pending' : 'dead',
         tries: 0,
         nextTryAtMs: nowMs,
-        lastError: queue === undefined ? NO_SUCH_SINK : queue.isOff ? 'the sink is off: it answered 410' : '',
+        lastError: whyNot,
         storedAtMs: nowMs,
         updatedAtMs: nowMs,
       })
@@ -158,14 +163,14 @@ export class Outbox {
     for (const id of this.#queues.keys()) this.#wake(id)
   }
 
-  async #latest(notices: readonly AlertNotice[]): Promise<Delivery[]> {
+  async #latest(notices: readonly Notice[]): Promise<Delivery[]> {
     const rows = await readLatest(this.#client, [...new Set(notices.map(({ key }) => key))])
     // What the store has not heard of yet.
     return rows.map((row) => this.#unrecorded.get(nameOf(row.notice, row.sink)) ?? row)
   }
 
   /** Sinks that hear of the end although the rule tells others by now: they heard that it fires. */
-  #toldOtherwise({ key, status, transition }: AlertNotice, latest: readonly Delivery[]): string[] {
+  #toldOtherwise({ key, status, transition }: Notice, latest: readonly Delivery[]): string[] {
     if (status !== 'resolved') return []
     return [...this.#queues.keys()].filter((sink) => {
       // The latest transition stands first.
@@ -350,4 +355,11 @@ export class Outbox {
 }
 
 const isWaiting = ({ state }: Delivery) => state === 'pending' || state === 'retrying'
-const nameOf = (notice: AlertNotice, sink: string) => `${notice.key}.${notice.transition}.${sink}`
+
+/** Why a notice that is stored now will never be sent; '' : it will. */
+function whyNobody(queue: SinkQueue | undefined, notice: Notice): string {
+  if (queue === undefined) return NO_SUCH_SINK
+  if (queue.isOff) return 'the sink is off: it answered 410'
+  return takes(queue.sink, notice) ? '' : WRONG_KIND
+}
+const nameOf = (notice: Notice, sink: string) => `${notice.key}.${notice.transition}.${sink}`

@@ -12,15 +12,15 @@
  * Source   metrics.md §9 (excess failures, shared prefixes), §10 (numbers, rn). The lengths are decisions of ours.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import { keptFromS, keptOf } from '../../schemas/retention.js'
 import { ApiError } from '../errors.js'
 import { wilsonInterval } from '../kpi/interval.js'
 import type { Readers } from '../readers.js'
 import type { Week } from './week.js'
 
+/** Made by the engine, with the four digits that are always left out (schemas/clickhouse/021_search_columns.sql). */
 export const PREFIX_DIGITS = 7
-/** Digits that are always left out. */
-const LINE_DIGITS = 4
 export const PREFIXES_SHOWN = 10
 export const PREFIX_ATTEMPTS_MIN = 10
 
@@ -47,20 +47,14 @@ export interface Destinations {
   most_failures: PrefixCount[]
 }
 
-const NUMBER = `if(positionCaseInsensitive(request_uri, ';rn=') > 0,
-      replaceRegexpAll(extract(request_uri, '(?i)^[^@]*;rn=([+0-9.()-]+)'), '[.()-]', ''), '')`
-const PREFIX = `if(match(number, '^[+]?[0-9]{${PREFIX_DIGITS},}$'),
-      substring(number, 1, least(length(number) - ${LINE_DIGITS}, ${PREFIX_DIGITS} + startsWith(number, '+'))), '')`
-
-/** One row a carrier and prefix. */
+/** One row a carrier and prefix. `destination` is the prefix of a row (schemas/clickhouse/021_search_columns.sql). */
 function countsOf(condition: string): string {
-  return `SELECT carrier, ${PREFIX} AS prefix, count() AS closed, countIf(disposition = 'ANSWERED') AS answered,
+  return `SELECT carrier, destination AS prefix, count() AS closed, countIf(disposition = 'ANSWERED') AS answered,
       countIf(ner_denominator = 1) AS den, countIf(ner_denominator = 1 AND ner_numerator = 1) AS num
-    FROM (SELECT carrier, disposition, ner_denominator, ner_numerator, ${NUMBER} AS routing,
-        if(routing = '', called_number, routing) AS number
-      FROM call_attempts FINAL
-      WHERE minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')
-        AND party = 'carrier' AND state = 'closed' AND ${condition})
+    FROM ${judgedAttempts({
+      minutes: `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`,
+      where: `party = 'carrier' AND state = 'closed' AND ${condition}`,
+    })}
     GROUP BY carrier, prefix`
 }
 

@@ -16,6 +16,12 @@ export type Answer =
   | { kind: 'answered'; status: number; retryAfterMs: number | undefined }
   | { kind: 'failed'; sentence: string }
 
+/** Of a sink of any kind. */
+export type Outcome =
+  | Answer
+  /** Would be refused again, however often it is tried. */
+  | { kind: 'refused'; sentence: string }
+
 export interface PostOptions {
   allowPrivate: boolean
   nowMs?: () => number
@@ -104,8 +110,8 @@ function until<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 }
 
 /** Our own words: nothing of what came back. */
-export function sentenceOf(answer: Answer): string {
-  if (answer.kind === 'failed') return answer.sentence
+export function sentenceOf(answer: Outcome): string {
+  if (answer.kind !== 'answered') return answer.sentence
   const isRedirect = answer.status >= 300 && answer.status < 400
   return `answered ${answer.status}${isRedirect ? ' (a redirect, which is not followed)' : ''}`
 }

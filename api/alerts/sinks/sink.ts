@@ -2,6 +2,7 @@
  * A sink as it is spoken to: its configuration with what its secret files hold. `bin/connect/sink-secrets.ts` makes it.
  * None of it is logged but the id.
  */
+import type { Notice } from '../../../schemas/alert-hook.js'
 import type { AlertmanagerConfig, PagerDutyConfig, WebhookConfig } from '../../../schemas/sinks.js'
 
 export type AlertmanagerSink = AlertmanagerConfig
@@ -22,7 +23,24 @@ export interface SlackSink extends Omit<WebhookConfig, 'url' | 'template'> {
   url: string
 }
 
-export type Sink = AlertmanagerSink | PagerDutySink | StandardSink | SlackSink
+/** A folder that scorecards of a schedule are written to. */
+export interface FolderSink {
+  id: string
+  type: 'folder'
+  path: string
+  allowPrivate: false
+}
+
+/** Spoken to over the wire. */
+export type WireSink = AlertmanagerSink | PagerDutySink | StandardSink | SlackSink
+
+export type Sink = WireSink | FolderSink
+
+/** Alertmanager and PagerDuty know what fires and ends, and a scorecard does neither; a folder has no use for an alert. */
+export function takes(sink: Sink, notice: Notice): boolean {
+  if (sink.type === 'webhook') return true
+  return (sink.type === 'folder') === (notice.kind === 'scorecard')
+}
 
 /** What goes over the wire: a POST of JSON. */
 export interface OutgoingRequest {

@@ -5,12 +5,14 @@
  *            signature are those of the try. While the secret is being changed there are two signatures.
  * Slack      one message for the notices given (those of a carrier), in its markup; it checks no signature.
  *
+ * A scorecard that was made is told in the same two ways, once, with what it says and where it lies, and not itself.
+ *
  * Takes    notices and the time; pure. Returns the request.
  * Source   https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md;
  *          https://docs.slack.dev/messaging/formatting-message-text
  */
 import { createHmac } from 'node:crypto'
-import type { AlertNotice } from '../../../schemas/alert-hook.js'
+import type { AlertNotice, Notice, ScorecardNotice } from '../../../schemas/alert-hook.js'
 import { cutText, linkOf, type OutgoingRequest, rfc3339, type SlackSink, type StandardSink } from './sink.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -18,13 +20,29 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 /** @param repeat 0 for the notice itself; its repeats while it fires are messages of their own */
 export function webhookRequest(
   sink: StandardSink,
-  notice: AlertNotice,
+  notice: Notice,
   nowMs: number,
   repeat = 0,
 ): OutgoingRequest {
   const id = `${notice.key}.${notice.transition}${repeat === 0 ? '' : `.r${repeat}`}`
   const timestamp = String(Math.floor(nowMs / 1_000))
-  const body = JSON.stringify({
+  const body = JSON.stringify(notice.kind === 'scorecard' ? scorecardBody(notice) : alertBody(notice, repeat))
+  return {
+    url: sink.url,
+    headers: {
+      ...JSON_TYPE,
+      'webhook-id': id,
+      'webhook-timestamp': timestamp,
+      'webhook-signature': sink.signingKeys
+        .map((key) => signatureOf(key, `${id}.${timestamp}.${body}`))
+        .join(' '),
+    },
+    body,
+  }
+}
+
+function alertBody(notice: AlertNotice, repeat: number) {
+  return {
     type: `alert.${notice.status}`,
     timestamp: rfc3339(
       notice.status === 'firing' ? notice.startsAtUs : (notice.endsAtUs ?? notice.startsAtUs),
@@ -42,18 +60,23 @@ export function webhookRequest(
       starts_at: rfc3339(notice.startsAtUs),
       ends_at: notice.endsAtUs === undefined ? null : rfc3339(notice.endsAtUs),
     },
-  })
+  }
+}
+
+function scorecardBody(notice: ScorecardNotice) {
   return {
-    url: sink.url,
-    headers: {
-      ...JSON_TYPE,
-      'webhook-id': id,
-      'webhook-timestamp': timestamp,
-      'webhook-signature': sink.signingKeys
-        .map((key) => signatureOf(key, `${id}.${timestamp}.${body}`))
-        .join(' '),
+    type: 'scorecard.made',
+    timestamp: rfc3339(notice.madeAtUs),
+    data: {
+      key: notice.key,
+      schedule: notice.rule,
+      fired_at: rfc3339(notice.firedAtUs),
+      made_at: rfc3339(notice.madeAtUs),
+      summary: notice.annotations.summary,
+      link: notice.annotations.link ?? null,
+      ...notice.headline,
+      documents: notice.documents,
     },
-    body,
   }
 }
 
@@ -65,7 +88,7 @@ function signatureOf(key: Buffer, signed: string): string {
 const SLACK_TEXT_UNITS_MAX = 4_000
 const SLACK_LINE_UNITS_MAX = 600
 
-export function slackRequest(sink: SlackSink, notices: readonly AlertNotice[]): OutgoingRequest {
+export function slackRequest(sink: SlackSink, notices: readonly Notice[]): OutgoingRequest {
   const texts = notices.map(slackText)
   const kept: string[] = []
   for (const text of texts) {
@@ -76,7 +99,17 @@ export function slackRequest(sink: SlackSink, notices: readonly AlertNotice[]): 
   return { url: sink.url, headers: JSON_TYPE, body: JSON.stringify({ text: kept.join('\n') }) }
 }
 
-function slackText({ annotations, rule, severity, status }: AlertNotice): string {
+function slackText(notice: Notice): string {
+  return notice.kind === 'scorecard' ? slackScorecard(notice) : slackAlert(notice)
+}
+
+function slackScorecard({ annotations }: ScorecardNotice): string {
+  const link = linkOf(annotations.link)
+  const line = `*Scorecard* ${slackSafe(annotations.summary)}`
+  return link === undefined ? line : `${line}\n<${slackLink(link)}|open it>`
+}
+
+function slackAlert({ annotations, rule, severity, status }: AlertNotice): string {
   const link = linkOf(annotations.link)
   const runbook = linkOf(annotations.runbook_url)
   const lines = [
