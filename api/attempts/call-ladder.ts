@@ -5,6 +5,7 @@
  * Legs are the attempts that share the Call-ID and may be seen; each brings the messages of its own leg (messages.ts).
  */
 import { z } from 'zod'
+import { type CallJson, readCall } from '../calls/call.js'
 import type { SeenDeps } from '../deps.js'
 import { groupedBy } from './agent-clocks.js'
 import type { AttemptJson } from './attempt-json.js'
@@ -28,6 +29,7 @@ export type CallLadder = z.output<typeof callLadder>
 export interface FoundCall {
   attempt: AttemptJson
   ladder: CallLadder
+  call: CallJson
   /** Of all legs; `message` of an arrow is an index of this list. */
   messages: readonly MessageJson[]
 }
@@ -49,9 +51,11 @@ export async function findCall(deps: SeenDeps, id: string): Promise<FoundCall> {
       messages.push({ ...read, attemptId: owner.attempt.attempt_id })
     }
   }
+  const ofCall = await readCall(deps, attempt, key.callId)
   const drawn = ladderOf(messages, namesOf(deps, found))
   return {
     attempt,
+    call: ofCall,
     messages: messages.map(({ message }) => message),
     ladder: {
       attempt_id: attempt.attempt_id,
@@ -62,7 +66,7 @@ export async function findCall(deps: SeenDeps, id: string): Promise<FoundCall> {
         site: one.site,
       })),
       ...drawn,
-      explanation: explanationOf(attempt, drawn.arrows, deps.config.thresholds),
+      explanation: explanationOf(attempt, drawn.arrows, deps.config.thresholds, ofCall.verdict),
       is_cut: isCut,
     },
   }

@@ -9,6 +9,7 @@
  */
 import { z } from 'zod'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import type { VerdictJson } from '../calls/verdict.js'
 import type { AttemptJson } from './attempt-json.js'
 import type { Arrow } from './ladder.js'
 
@@ -22,14 +23,28 @@ export const explanation = z.object({
 export type Explanation = z.output<typeof explanation>
 type Rules = Pick<TrunkscopeConfig['thresholds'], 'pre_ring_patience_ms' | 'ring_timers_s'>
 
-export function explanationOf(attempt: AttemptJson, arrows: readonly Arrow[], rules: Rules): Explanation[] {
+export function explanationOf(
+  attempt: AttemptJson,
+  arrows: readonly Arrow[],
+  rules: Rules,
+  verdict: VerdictJson | null = null,
+): Explanation[] {
   const own = arrows.filter(({ attempt_id }) => attempt_id === attempt.attempt_id)
   return [
-    dispositionReason(attempt, own),
-    cancelReason(attempt, own, rules),
-    serviceLevelReason(attempt, rules),
+    byVerdict(dispositionReason(attempt, own), verdict),
+    byVerdict(cancelReason(attempt, own, rules), verdict),
+    serviceLevelReason(attempt, rules, verdict),
     delayReason(attempt, own),
   ].filter((reason) => reason !== undefined)
+}
+
+/** Where other attempts decided, their reason stands instead of that of this leg; its own arrows stay. */
+function byVerdict(reason: Explanation | undefined, verdict: VerdictJson | null): Explanation | undefined {
+  if (reason === undefined || verdict === null) return reason
+  const { disposition, cancel_class } = verdict.fold
+  const alone = reason.topic === 'cancel_class' ? cancel_class : disposition
+  if (alone === reason.verdict) return reason
+  return { ...reason, because: `${verdict.because}; this leg alone would be ${alone}` }
 }
 
 /** Arrows that an agent saw at this time. A 100 and a 180 may come in one microsecond: `fits` tells them apart. */
@@ -119,7 +134,11 @@ function cancelReason(attempt: AttemptJson, own: readonly Arrow[], rules: Rules)
   }
 }
 
-function serviceLevelReason(attempt: AttemptJson, rules: Rules): Explanation | undefined {
+function serviceLevelReason(
+  attempt: AttemptJson,
+  rules: Rules,
+  verdict: VerdictJson | null,
+): Explanation | undefined {
   if (attempt.sli === '') return undefined
   const patience = `one who cancels within ${seconds(rules.pre_ring_patience_ms)} has misdialled, one who waited longer was failed by the carrier`
   const because: Record<string, string> = {
@@ -131,9 +150,11 @@ function serviceLevelReason(attempt: AttemptJson, rules: Rules): Explanation | u
     topic: 'service_level',
     verdict: attempt.sli,
     because:
-      attempt.disposition === 'PRE_RING_CANCEL'
-        ? `cancelled before ringing: ${patience}`
-        : (because[attempt.sli] ?? ''),
+      attempt.disposition === 'PRE_RING_CANCEL' && verdict?.rule === 'route_advanced'
+        ? 'our side gave up on this carrier before anything rang, and called another one'
+        : attempt.disposition === 'PRE_RING_CANCEL'
+          ? `cancelled before ringing: ${patience}`
+          : (because[attempt.sli] ?? ''),
     arrows: [],
   }
 }

@@ -15,8 +15,10 @@ type Side = (typeof NUMBER_SIDES)[number]
 
 /** Fewer last digits fit to nearly every page of every range. */
 export const SUFFIX_MIN = 4
-/** Digits from the right that number_tail_index holds (schemas/clickhouse/015_call_search.sql). */
-const TAIL = 7
+/** Characters from the right that indexes hold, the longest first (schemas/clickhouse/015, 021). */
+const INDEXED = [7, 5] as const
+/** Digits of each number in number_tails (schemas/clickhouse/021_search_columns.sql). */
+const TAIL = 4
 const NUMBER_MAX = 64
 
 const COLUMNS: Record<Side, readonly string[]> = {
@@ -24,8 +26,6 @@ const COLUMNS: Record<Side, readonly string[]> = {
   calling: ['calling_number', 'from_number'],
   called: ['called_number', 'dialled_number'],
 }
-const TAILS = `[${COLUMNS.number.map((column) => `right(${column}, ${TAIL})`).join(', ')}]`
-
 export interface NumberFilter {
   side: Side
   isSuffix: boolean
@@ -51,12 +51,26 @@ export function numberFilterOf(
   })
 }
 
-function filterOf(side: Side, text: string): NumberFilter {
+/** What somebody typed as a number: digits without separators and +; undefined: it is none, or has too few of them. */
+export function readNumber(text: string): { isSuffix: boolean; digits: string } | undefined {
   const isSuffix = /^\s*[*\u2026]/.test(text)
   const digits = text.replace(/^\s*(?:[*\u2026]|tel:|sips?:)/i, '').replace(/[\s()./-]/g, '')
   // A + that was not escaped arrives as a space, and is gone by now.
   const bare = digits.replace(/^\+/, '')
-  if (!/^[0-9*#]+$/.test(bare) || bare.length > NUMBER_MAX || (isSuffix && bare.length < SUFFIX_MIN)) {
+  if (!/^[0-9*#]+$/.test(bare) || bare.length > NUMBER_MAX || (isSuffix && bare.length < SUFFIX_MIN))
+    return undefined
+  return { isSuffix, digits: bare }
+}
+
+/** Each form in which a whole number may be stored. */
+export function storedFormsOf(digits: string): string[] {
+  const international = /^00[1-9]/.test(digits) ? [`+${digits.slice(2)}`] : []
+  return [digits, `+${digits}`, ...international]
+}
+
+function filterOf(side: Side, text: string): NumberFilter {
+  const number = readNumber(text)
+  if (number === undefined) {
     throw new ApiError(
       'TRUNKSCOPE_API_BAD_VALUE',
       `${side} is no number to look for; write all of it, for example ${side}=%2B12025550143, or * and at least ` +
@@ -64,26 +78,43 @@ function filterOf(side: Side, text: string): NumberFilter {
       { parameter: side },
     )
   }
-  if (isSuffix) return { side, isSuffix, numbers: [bare] }
-  const international = /^00[1-9]/.test(bare) ? [`+${bare.slice(2)}`] : []
-  return { side, isSuffix, numbers: [bare, `+${bare}`, ...international] }
+  const { isSuffix, digits } = number
+  return { side, isSuffix, numbers: isSuffix ? [digits] : storedFormsOf(digits) }
 }
 
-export function numberConditions(filters: readonly NumberFilter[]): {
-  conditions: string[]
-  parameters: Record<string, unknown>
-} {
+/**
+ * @param isCoarse  for a first look: the last four digits alone may decide, of which "+123" and "0123" are the same. Whoever
+ *                  looks so has to ask again without.
+ */
+export function numberConditions(
+  filters: readonly NumberFilter[],
+  isCoarse: boolean,
+): { conditions: string[]; parameters: Record<string, unknown> } {
   const conditions: string[] = []
   const parameters: Record<string, unknown> = {}
   for (const { side, isSuffix, numbers } of filters) {
+    const digits = numbers[0]!.slice(-TAIL)
+    const hasTail = isCoarse && /^[0-9]{4}$/.test(digits)
+    if (hasTail) {
+      const tails = COLUMNS[side].map((column) => `${tailOf(column)} = {${side}_tail:UInt16}`)
+      conditions.push(`(${tails.join(' OR ')})`)
+      parameters[`${side}_tail`] = Number(digits)
+      if (isSuffix && numbers[0]!.length === TAIL) continue
+    }
     const of = (column: string) =>
       isSuffix ? `endsWith(${column}, {${side}:String})` : `${column} IN {${side}:Array(String)}`
     conditions.push(`(${COLUMNS[side].map(of).join(' OR ')})`)
     parameters[side] = isSuffix ? numbers[0] : numbers
+    const length = isSuffix ? INDEXED.find((indexed) => indexed <= numbers[0]!.length) : INDEXED[0]
+    if (!isCoarse || length === undefined) continue
     // What the index can tell; the condition above decides.
-    if (isSuffix && numbers[0]!.length < TAIL) continue
-    conditions.push(`hasAny(${TAILS}, {${side}_tails:Array(String)})`)
-    parameters[`${side}_tails`] = [...new Set(numbers.map((number) => number.slice(-TAIL)))]
+    const ends = COLUMNS.number.map((column) => `right(${column}, ${length})`)
+    conditions.push(`hasAny([${ends.join(', ')}], {${side}_ends:Array(String)})`)
+    parameters[`${side}_ends`] = [...new Set(numbers.map((number) => number.slice(-length)))]
   }
   return { conditions, parameters }
+}
+
+function tailOf(column: string): string {
+  return `bitAnd(bitShiftRight(number_tails, ${16 * COLUMNS.number.indexOf(column)}), 65535)`
 }

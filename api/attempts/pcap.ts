@@ -10,6 +10,9 @@ export interface Export {
   fileName: string
   body: Buffer
   isCut: boolean
+  /** How many there are in it. */
+  messages: number
+  carrier: string
 }
 
 export async function pcapExport(readers: Readers, id: string): Promise<Export> {
@@ -20,5 +23,7 @@ export async function pcapExport(readers: Readers, id: string): Promise<Export> 
     fileName: `call-${attempt.attempt_id}.pcap`,
     body: Buffer.concat(pcapOf(messages)),
     isCut,
+    messages: messages.length,
+    carrier: attempt.carrier,
   }
 }

@@ -6,14 +6,20 @@
  * INVITEs, then of the ids, newest first. An attempt stands on one page only, unless its INVITE turns out to be an
  * earlier one while somebody pages: then its place is another.
  *
- * How      Backwards through time in slices, each twice the one before, until the page is full: what is common is
+ * How      Backwards through time in slices, each eight times the one before, until a page is full: what is common is
  *          found in the first slice. In a slice rows that fit are looked for as they were written, replaced ones among
- *          them, because indexes and early ends work there; what stands (FINAL) is then read for these keys only, and
- *          has to fit again.
+ *          them, because indexes and short columns do there; what stands (FINAL) is then read for these keys only, once
+ *          for all slices, and has to fit again.
  */
 import { createHash } from 'node:crypto'
 import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import {
+  JUDGED_COLUMNS,
+  type JudgedColumn,
+  judgedAttempts,
+  mayBeJudged,
+} from '../../schemas/judged-attempts.js'
 import { isAtLeast, type Principal } from '../../schemas/tokens.js'
 import { ApiError } from '../errors.js'
 import { longestSpanS } from '../kpi/query.js'
@@ -30,9 +36,9 @@ export const STATES = ['open', 'closed', 'incomplete'] as const
 export const PARTIES = ['carrier', 'unknown', 'customer', 'internal'] as const
 export const LEVELS = ['A', 'B', 'C', 'none', 'malformed'] as const
 
-/** Slices of time: the newest first, then longer ones. */
-const SLICE_S = 3_600
-const SLICE_GROWTH = 2
+/** Slices of time: the newest first, then longer ones. A day is four of them, a week five. */
+const SLICE_S = 600
+const SLICE_GROWTH = 8
 /** Statements that one page may cost; a page that is not full by then is given as it is, with its cursor. */
 const ROUNDS_MAX = 24
 
@@ -152,44 +158,59 @@ export async function searchAttempts(
 ): Promise<AttemptPage> {
   const wanted = search.limit + 1
   const found: AttemptJson[] = []
+  const slices = slicesOf(search)
   let before: Place | undefined = search.cursor
   let rounds = 0
-  for (const slice of slicesOf(search)) {
-    for (let isOver = false; !isOver && found.length < wanted && rounds < ROUNDS_MAX; rounds++) {
-      const places = await placesOf(readers, search, slice, before, wanted)
-      isOver = places.length < wanted
-      if (places.length > 0) found.push(...(await standingOf(readers, search, slice, before, places, only)))
+  for (let at = 0; at < slices.length && found.length < wanted && rounds < ROUNDS_MAX; ) {
+    // As many places as rows are missing, from as many slices as that takes: whole rows are then read once.
+    const places: Place[] = []
+    const from = before
+    for (; at < slices.length && found.length + places.length < wanted && rounds < ROUNDS_MAX; rounds++) {
+      const missing = wanted - found.length - places.length
+      const more = await placesOf(readers, search, slices[at], before, missing)
+      places.push(...more)
       before = places.at(-1) ?? before
+      if (more.length < missing) at++
     }
-    if (found.length >= wanted) {
-      const attempts = found.slice(0, search.limit)
-      return { attempts, nextCursor: cursorText(search, placeOf(attempts.at(-1)!)) }
-    }
-    if (rounds >= ROUNDS_MAX && before !== undefined) {
-      return { attempts: found, nextCursor: cursorText(search, before) }
-    }
+    if (places.length > 0) found.push(...(await standingOf(readers, search, from, places, only)))
+    if (at === slices.length && found.length < wanted) return { attempts: found, nextCursor: null }
   }
-  return { attempts: found, nextCursor: null }
+  if (found.length >= wanted) {
+    const attempts = found.slice(0, search.limit)
+    return { attempts, nextCursor: cursorText(search, placeOf(attempts.at(-1)!)) }
+  }
+  return { attempts: found, nextCursor: before === undefined ? null : cursorText(search, before) }
 }
 
-/** Whole minutes, newest first; `fromS` is part of a slice, `toS` is not. undefined: all time. */
-function slicesOf({ span, cursor }: AttemptSearch): ({ fromS: number; toS: number } | undefined)[] {
-  if (span === undefined) return [undefined]
-  const firstS = Math.floor(span.fromUs / 6e7) * 60
-  let toS = Math.ceil(span.toUs / 6e7) * 60
-  if (cursor !== undefined) toS = Math.min(toS, cursor.minuteS + 60)
-  const slices: { fromS: number; toS: number }[] = []
-  for (let lengthS = SLICE_S; toS > firstS; lengthS *= SLICE_GROWTH) {
-    const fromS = Math.max(firstS, toS - lengthS)
+/** Whole minutes; `fromS` is part of it, `toS` is not. undefined: all time. */
+type Slice = { fromS: number; toS: number } | undefined
+
+function rangeOf({ span, cursor }: AttemptSearch): Slice {
+  if (span === undefined) return undefined
+  const toS = Math.ceil(span.toUs / 6e7) * 60
+  return {
+    fromS: Math.floor(span.fromUs / 6e7) * 60,
+    toS: cursor === undefined ? toS : Math.min(toS, cursor.minuteS + 60),
+  }
+}
+
+/** Newest first. */
+function slicesOf(search: AttemptSearch): Slice[] {
+  const range = rangeOf(search)
+  if (range === undefined) return [undefined]
+  const slices: Slice[] = []
+  for (let { toS } = range, lengthS = SLICE_S; toS > range.fromS; lengthS *= SLICE_GROWTH) {
+    const fromS = Math.max(range.fromS, toS - lengthS)
     slices.push({ fromS, toS })
     toS = fromS
   }
   return slices
 }
 
-type Slice = ReturnType<typeof slicesOf>[number]
-
-/** Columns that hold numbers or Call-IDs stand in the condition only; a place holds none. */
+/**
+ * Columns that hold numbers or Call-IDs stand in the condition only; a place holds none. Reading in order would not end
+ * early (LIMIT BY comes first), and costs up to four times the CPU where little fits.
+ */
 async function placesOf(
   readers: Readers,
   search: AttemptSearch,
@@ -197,12 +218,12 @@ async function placesOf(
   before: Place | undefined,
   wanted: number,
 ): Promise<Place[]> {
-  const { conditions, parameters } = conditionsOf(search, slice, before)
+  const { conditions, parameters } = conditionsOf(search, slice, before, true)
   const same = (place: Place) => place
   return readers.selectMasked<{ minute_s: number; at_us: string; id: string }, Place>(
     `SELECT toUInt32(minute) AS minute_s, invited_at_us AS at_us, lower(hex(attempt_id)) AS id
      FROM call_attempts WHERE ${conditions.join(' AND ')} ${ORDER}
-     LIMIT 1 BY minute, attempt_id LIMIT {places:UInt32}`,
+     LIMIT 1 BY minute, attempt_id LIMIT {places:UInt32} SETTINGS optimize_read_in_order = 0`,
     { ...parameters, places: wanted },
     (row) => ({ minuteS: row.minute_s, invitedAtUs: Number(row.at_us), attemptId: row.id }),
     same,
@@ -216,16 +237,13 @@ async function placesOf(
 async function standingOf(
   readers: Readers,
   search: AttemptSearch,
-  slice: Slice,
   before: Place | undefined,
   places: readonly Place[],
   only: ReadonlySet<string> | undefined,
 ): Promise<AttemptJson[]> {
-  const { conditions, parameters } = conditionsOf(search, slice, before)
+  const { conditions, parameters } = conditionsOf(search, rangeOf(search), before, false)
   return readers.selectMasked(
-    `SELECT ${attemptSelection(false, only)} FROM call_attempts FINAL
-     PREWHERE minute IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))
-       AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
+    `SELECT ${attemptSelection(false, only)} FROM ${STANDING}
      WHERE (minute, invited_at_us, attempt_id) >= ${placeSql('last')} AND ${conditions.join(' AND ')} ${ORDER}`,
     {
       ...parameters,
@@ -238,10 +256,19 @@ async function standingOf(
   )
 }
 
+const IN_MINUTES = "minute IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))"
+const STANDING = judgedAttempts({
+  minutes: IN_MINUTES,
+  prewhere: `${IN_MINUTES} AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))`,
+})
 const ORDER = 'ORDER BY minute DESC, invited_at_us DESC, attempt_id DESC'
 const MOMENT_US = 'if(invited_at_us > 0, invited_at_us, toUInt64(toUInt32(minute)) * 1000000)'
 
-function conditionsOf(search: AttemptSearch, slice: Slice, before: Place | undefined) {
+const WITHIN = "minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')"
+const isJudged = (column: string): column is JudgedColumn =>
+  (JUDGED_COLUMNS as readonly string[]).includes(column)
+
+function conditionsOf(search: AttemptSearch, slice: Slice, before: Place | undefined, isCoarse: boolean) {
   const conditions = ["state != 'fragment'"]
   const parameters: Record<string, unknown> = {}
   if (search.callId !== undefined) {
@@ -250,10 +277,7 @@ function conditionsOf(search: AttemptSearch, slice: Slice, before: Place | undef
     parameters.call_ids = [search.callId, Buffer.from(search.callId, 'utf8').toString('latin1')]
   }
   if (slice !== undefined && search.span !== undefined) {
-    conditions.push(
-      "minute >= toDateTime({from_s:UInt32}, 'UTC')",
-      "minute < toDateTime({to_s:UInt32}, 'UTC')",
-    )
+    conditions.push(WITHIN)
     parameters.from_s = slice.fromS
     parameters.to_s = slice.toS
     // Within a slice the minute says it all, without reading the time of each row.
@@ -268,14 +292,18 @@ function conditionsOf(search: AttemptSearch, slice: Slice, before: Place | undef
   }
   for (const [column, values] of search.texts) {
     if (values.length === 0) continue
-    conditions.push(`${column} IN {${column}:Array(String)}`)
+    conditions.push(
+      isCoarse && isJudged(column)
+        ? mayBeJudged(column, `{${column}:Array(String)}`, slice === undefined ? '1' : WITHIN)
+        : `${column} IN {${column}:Array(String)}`,
+    )
     parameters[column] = values
   }
   if (search.finalCodes.length > 0) {
     conditions.push('final_code IN {final_codes:Array(UInt16)}')
     parameters.final_codes = search.finalCodes
   }
-  const numbers = numberConditions(search.numbers ?? [])
+  const numbers = numberConditions(search.numbers ?? [], isCoarse)
   conditions.push(...numbers.conditions)
   Object.assign(parameters, numbers.parameters)
   if (before !== undefined) {
@@ -332,8 +360,8 @@ export async function findAttempt(readers: Readers, id: string, withFacts = fals
     )
   }
   const [found] = await readers.selectMasked<Record<string, unknown>, FoundAttempt>(
-    `SELECT ${attemptSelection(withFacts)} FROM call_attempts FINAL
-     WHERE attempt_id = toFixedString(unhex({id:String}), 16) AND state != 'fragment' LIMIT 1`,
+    `SELECT ${attemptSelection(withFacts)} FROM ${judgedAttempts({ minutes: 'attempt_id = toFixedString(unhex({id:String}), 16)' })}
+     WHERE state != 'fragment' LIMIT 1`,
     { id },
     foundOf,
     maskedFound,
@@ -354,8 +382,11 @@ export async function attemptsOfCall(
   callId: string,
 ): Promise<{ found: FoundAttempt[]; isCut: boolean }> {
   const found = await readers.selectMasked<Record<string, unknown>, FoundAttempt>(
-    `SELECT ${attemptSelection(false)} FROM call_attempts FINAL
-     WHERE call_id = {call_id:String} AND state != 'fragment'
+    `SELECT ${attemptSelection(false)} FROM ${judgedAttempts({
+      minutes: 'minute IN (SELECT minute FROM call_attempts WHERE call_id = {call_id:String})',
+      where: 'call_id = {call_id:String}',
+    })}
+     WHERE state != 'fragment'
      ORDER BY minute, invited_at_us, attempt_id LIMIT {legs:UInt32}`,
     { call_id: callId, legs: LEGS_MAX + 1 },
     foundOf,

@@ -24,6 +24,8 @@ export async function textExport(readers: Readers, id: string): Promise<Export> 
     fileName: `call-${attempt.attempt_id}.txt`,
     body: Buffer.from(parts.join('\n')),
     isCut,
+    messages: messages.length,
+    carrier: attempt.carrier,
   }
 }
 
