@@ -4,6 +4,7 @@ import type { SeenDeps } from '../deps.js'
 import { count, day, NONE } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { page } from './layout.js'
+import { moment } from './moment.js'
 
 const RESOLVED_SHOWN = 50
 
@@ -20,7 +21,7 @@ export async function alertsPage(deps: SeenDeps): Promise<Html> {
     title: 'Alerts',
     path: '/alerts',
     content: [
-      html`<h1>Alerts <span class="quiet">${count(firing.length)} firing, ${count(pending.length)} pending, ${count(live.filter(({ held }) => held !== '').length)} held</span></h1>`,
+      html`<div class="title"><h1>Alerts</h1> <p class="quiet">${count(firing.length)} firing, ${count(pending.length)} pending, ${count(live.filter(({ held }) => held !== '').length)} held</p></div>`,
       notEvaluated(deps),
       firing.length === 0
         ? html`<section><h2>Firing</h2><p class="quiet">Nothing fires.</p></section>`
@@ -56,7 +57,7 @@ function alertSection(
   return html`<section><h2>${title}</h2>
 <ul class="alerts">${alerts.map((alert) => {
     const at = timeOf(alert)
-    return html`<li><div class="head">${badge(alert)} <a href="/alerts/${alert.key}"><b>${alert.labels.alertname ?? alert.rule}</b></a> <span>${aboutOf(alert)}</span> <span class="quiet when">${at === null ? NONE : `${time} ${day(at)}`}</span></div>
+    return html`<li><div class="head">${badge(alert)} <a href="/alerts/${alert.key}"><b>${alert.labels.alertname ?? alert.rule}</b></a> <span>${aboutOf(alert)}</span> <span class="quiet when">${at === null ? NONE : html`${time} ${moment(at, day(at))}`}</span></div>
 <div>${alert.annotations.summary ?? ''}</div>${causeOf(alert)}${heldOf(alert)}</li>`
   })}</ul></section>`
 }
@@ -67,10 +68,18 @@ function badge({ severity, state, held }: AlertJson): Html {
   return html`<span class="badge ${look}">${held !== '' ? 'held' : severity}</span>`
 }
 
+/** Each part leads to its page. */
 function aboutOf({ labels }: AlertJson): Content {
   const { carrier, site, agent, slo } = labels
-  const parts = [carrier, site, agent, slo].filter((part) => part !== undefined)
-  return parts.length === 0 ? 'everything' : parts.join(' · ')
+  const parts: Content[] = [
+    carrier === undefined
+      ? undefined
+      : html`<a href="/carriers/${encodeURIComponent(carrier)}">${carrier}</a>`,
+    site,
+    agent === undefined ? undefined : html`<a href="/tap">${agent}</a>`,
+    slo === undefined ? undefined : html`<a href="/slos">${slo}</a>`,
+  ].filter((part) => part !== undefined)
+  return parts.length === 0 ? 'everything' : parts.map((part, index) => [index === 0 ? null : ' · ', part])
 }
 
 function causeOf({ annotations }: AlertJson): Html | null {
@@ -100,7 +109,7 @@ export function alertPage(deps: SeenDeps, alert: AlertJson, transitions: readonl
     title: name,
     path: `/alerts/${alert.key}`,
     content: [
-      html`<h1>${name} <span class="quiet"><a href="/alerts">all alerts</a></span></h1>`,
+      html`<div class="title"><h1>${name}</h1> <p class="quiet"><a href="/alerts">all alerts</a></p></div>`,
       html`<section>${facts(rows)}</section>`,
       html`<section><h2>Numbers</h2>${facts(
         Object.entries(alert.details).map(([what, value]) => [
@@ -110,7 +119,7 @@ export function alertPage(deps: SeenDeps, alert: AlertJson, transitions: readonl
       )}</section>`,
       transitions.length === 0
         ? html`<section><h2>History</h2><p class="quiet">Nobody was told of it yet.</p></section>`
-        : html`<section><h2>History</h2><ul class="alerts">${transitions.map(({ transition, at, status, annotations: told }) => html`<li><div class="head"><b>${status}</b> <span class="quiet when">${at === null ? NONE : day(at)} · ${transition}</span></div><div>${told.summary ?? ''}</div></li>`)}</ul></section>`,
+        : html`<section><h2>History</h2><ul class="alerts">${transitions.map(({ transition, at, status, annotations: told }) => html`<li><div class="head"><b>${status}</b> <span class="quiet when">${at === null ? NONE : moment(at, day(at))} · ${transition}</span></div><div>${told.summary ?? ''}</div></li>`)}</ul></section>`,
     ],
   })
 }
@@ -119,9 +128,9 @@ function facts(rows: readonly (readonly [string, Content])[]): Html {
   return html`<div class="facts"><dl>${rows.map(([what, value]) => html`<dt>${what}</dt><dd>${value}</dd>`)}</dl></div>`
 }
 
-function stateText({ state, since, starts_at, ends_at }: AlertJson): string {
+function stateText({ state, since, starts_at, ends_at }: AlertJson): Content {
   const at = state === 'pending' ? since : state === 'firing' ? starts_at : ends_at
-  return at === null ? state : `${state} since ${day(at)}`
+  return at === null ? state : html`${state} since ${moment(at, day(at))} UTC`
 }
 
 function samplesOf(ids: string | undefined): Content {

@@ -4,30 +4,36 @@ import { readableText } from '../../sip/sip-message.js'
 import type { AttemptJson } from '../attempts/attempt-json.js'
 import { type CallLadder, findCall } from '../attempts/call-ladder.js'
 import type { MessageJson } from '../attempts/messages.js'
+import type { Audited } from '../audit/trail.js'
 import type { SeenDeps } from '../deps.js'
 import { isMasked } from '../masking.js'
 import { isoUsOf } from '../time-span.js'
 import { outcome, ownerOf } from './attempts.js'
+import { callLegsSection } from './call-legs.js'
 import { count, duration, NONE, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { ladderSvg, secondsText, signed } from './ladder-svg.js'
 import { page } from './layout.js'
 import { messageText } from './message-text.js'
+import { moment } from './moment.js'
+import { table } from './table.js'
 
-export async function attemptPage(deps: SeenDeps, id: string): Promise<Html> {
-  const { attempt, ladder, messages } = await findCall(deps, id)
+export async function attemptPage(deps: SeenDeps, id: string, audited: Audited = {}): Promise<Html> {
+  const { attempt, call, ladder, messages } = await findCall(deps, id)
+  Object.assign(audited, { rows: messages.length, carrier: attempt.carrier })
   const callId = readableText(attempt.call_id)
   const address = `/v1/attempts/${attempt.attempt_id}`
   return page(deps, {
     title: `Attempt ${callId}`,
     path: `/attempts/${attempt.attempt_id}`,
-    content: html`<h1>${outcome(attempt)} <span class="quiet">${ownerOf(attempt, deps)} · ${attempt.direction} · ${callId}</span></h1>
+    content: html`<div class="title"><h1>${outcome(attempt)}</h1> <p class="quiet">${ownerOf(attempt, deps)} · ${attempt.direction} · ${callId}</p></div>
 <section><h2>What the rules said, and why</h2>${explanationTable(ladder)}</section>
-<section><h2>Ladder <span class="quiet">${plural(ladder.legs.length, 'leg')} with this Call-ID · <a href="${address}/ladder.svg">SVG</a> · <a href="${address}/ladder">JSON</a>${isAtLeast(deps.principal.role, 'investigator') ? html` · <a href="${address}/pcap">pcap</a> · <a href="${address}/messages.txt">text</a>` : null}</span></h2>
+${callLegsSection(call, attempt.attempt_id)}
+<section><div class="title"><h2>Ladder</h2> <p class="quiet">${plural(ladder.legs.length, 'leg')} with this Call-ID · <a href="${address}/ladder.svg">SVG</a> · <a href="${address}/ladder">JSON</a>${isAtLeast(deps.principal.role, 'investigator') ? html` · <a href="${address}/pcap">pcap</a> · <a href="${address}/messages.txt">text</a>` : null}</p></div>
 ${messages.length === 0 ? noMessages(deps) : drawing(ladder)}${legsOf(attempt, ladder)}</section>
-<section><h2>Record <span class="quiet"><a href="${address}">as JSON</a>${isMasked(attempt.call_id) ? null : html` · <a href="/attempts?call_id=${encodeURIComponent(attempt.call_id)}">all legs of this call</a>`}${attempt.party === 'carrier' || attempt.party === 'unknown' ? html` · <a href="/carriers/${encodeURIComponent(attempt.carrier)}">carrier</a>` : null}</span></h2>
+<section><div class="title"><h2>Record</h2> <p class="quiet"><a href="${address}">as JSON</a>${isMasked(attempt.call_id) ? null : html` · <a href="/attempts?call_id=${encodeURIComponent(attempt.call_id)}">all legs of this call</a>`}${attempt.party === 'carrier' || attempt.party === 'unknown' ? html` · <a href="/carriers/${encodeURIComponent(attempt.carrier)}">carrier</a>` : null}</p></div>
 <div class="facts">${factGroups(attempt)}</div></section>
-<section><h2 id="messages">Messages <span class="quiet">${plural(ladder.arrows.length, 'message')}, times from the first${isAtLeast(deps.principal.role, 'investigator') ? '; open one for its text' : '; their texts are for investigators'}${ladder.is_cut ? '; there are more than are shown' : ''}</span></h2>
+<section><div class="title"><h2 id="messages">Messages</h2> <p class="quiet">${plural(ladder.arrows.length, 'message')}, times from the first${isAtLeast(deps.principal.role, 'investigator') ? '; open one for its text' : '; their texts are for investigators'}${ladder.is_cut ? '; there are more than are shown' : ''}</p></div>
 ${messages.length === 0 ? noMessages(deps) : messageList(ladder, messages)}</section>`,
   })
 }
@@ -44,9 +50,15 @@ const TOPICS: Record<CallLadder['explanation'][number]['topic'], string> = {
 }
 
 function explanationTable({ explanation }: CallLadder): Html {
-  return html`<table class="cards why"><caption class="hidden">Verdicts of the rules, and their reasons</caption>
-<thead><tr><th scope="col">About</th><th scope="col">Verdict</th><th scope="col">Why</th></tr></thead>
-<tbody>${explanation.map(({ topic, verdict, because, arrows }) => html`<tr><th scope="row">${TOPICS[topic]}</th><td><b>${verdict}</b></td><td>${because}${arrows.length === 0 ? null : html` <span class="nowrap">(${arrows.map((number, index) => html`${index === 0 ? 'message ' : ', '}<a href="#m${number}">${number}</a>`)})</span>`}</td></tr>`)}</tbody></table>`
+  return table(
+    'Verdicts of the rules, and their reasons',
+    html`<th scope="col">About</th><th scope="col">Verdict</th><th scope="col">Why</th>`,
+    explanation.map(
+      ({ topic, verdict, because, arrows }) =>
+        html`<tr><th scope="row">${TOPICS[topic]}</th><td><b>${verdict}</b></td><td>${because}${arrows.length === 0 ? null : html` <span class="nowrap">(${arrows.map((number, index) => html`${index === 0 ? 'message ' : ', '}<a href="#m${number}">${number}</a>`)})</span>`}</td></tr>`,
+    ),
+    { look: 'cards why' },
+  )
 }
 
 function drawing(ladder: CallLadder): Html {
@@ -106,7 +118,7 @@ function factGroups(attempt: AttemptJson): Html[] {
       ['Early dialogs', count(attempt.early_dialogs)],
     ]),
     group('Times', [
-      ['INVITE', attempt.invited_at_us === 0 ? null : isoUsOf(attempt.invited_at_us)],
+      ['INVITE', attempt.invited_at_us === 0 ? null : momentUs(attempt.invited_at_us)],
       ['100', sinceInvite(attempt.first_100_at_us)],
       ['First 18x', sinceInvite(attempt.first_18x_at_us)],
       ['CANCEL', sinceInvite(attempt.cancelled_at_us)],
@@ -148,6 +160,7 @@ function factGroups(attempt: AttemptJson): Html[] {
         ],
       ),
       ['Verified', attempt.identities.length === 0 ? null : 'not checked'],
+      ['Of all calls', html`<a href="/attestation">STIR/SHAKEN</a>`],
     ]),
   ]
 }
@@ -162,6 +175,11 @@ function group(title: string, facts: readonly Fact[]): Html {
   return html`<div><h3>${title}</h3><dl>${known.length === 0 ? html`<dt>${NONE}</dt><dd></dd>` : known.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl></div>`
 }
 
+function momentUs(us: number): Html {
+  const iso = isoUsOf(us)
+  return moment(iso, `${iso.slice(0, 10)} ${iso.slice(11, -1)} UTC`)
+}
+
 /** The ladder in words, each message with its text for who may read it. */
 function messageList(ladder: CallLadder, messages: readonly MessageJson[]): Html {
   const who = (party: number) => ladder.parties[party]!.name || ladder.parties[party]!.address
@@ -173,7 +191,7 @@ function messageList(ladder: CallLadder, messages: readonly MessageJson[]): Html
       arrow.again_of === null
         ? null
         : html` <span class="badge plain">again, of <a href="#m${arrow.again_of}">${arrow.again_of}</a></span>`
-    return html`<li id="m${arrow.number}"><span class="at" title="${message.captured_at}">${secondsText(arrow.offset_ms)}<small>${gapMs > 0 ? `+${secondsText(gapMs)}` : ''}</small></span>
+    return html`<li id="m${arrow.number}"><span class="at">${moment(message.captured_at, secondsText(arrow.offset_ms))}<small>${gapMs > 0 ? `+${secondsText(gapMs)}` : ''}</small></span>
 <span class="way${arrow.from <= arrow.to ? '' : ' back'}"><span class="mono">${arrow.number}</span> <span aria-hidden="true">${arrow.from === arrow.to ? '↻' : arrow.from < arrow.to ? '→' : '←'}</span></span>
 <div>${message.raw === '' ? html`<span class="${start}">${message.start_line}</span>` : html`<details><summary class="${start}">${message.start_line}</summary><pre>${messageText(message.raw)}</pre></details>`}
 <div class="ends">${who(arrow.from)} to ${who(arrow.to)}: <span class="mono">${message.source.address}:${message.source.port}</span> to <span class="mono">${message.destination.address}:${message.destination.port}</span> · CSeq ${arrow.cseq} · ${message.agent}${arrow.also_seen.map(({ agent, later_ms }) => html`, also ${agent} ${signed(later_ms)}`)}${again}${arrow.attempt_id === ladder.attempt_id ? null : html` <span class="badge plain">other leg</span>`}${message.parse_error === '' ? null : html` <span class="badge bad">${message.parse_error}</span>`}${message.truncated ? html` <span class="badge">cut</span>` : null}${message.frame_flags.map((flag) => html` <span class="badge plain">${flag}</span>`)}</div>

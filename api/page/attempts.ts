@@ -12,13 +12,17 @@ import {
   STATES,
   searchAttempts,
 } from '../attempts/search.js'
+import type { Audited } from '../audit/trail.js'
 import type { SeenDeps } from '../deps.js'
 import type { Parameter } from '../parameters.js'
 import { isoOf, type Span } from '../time-span.js'
 import { clock, day, duration, NONE } from './format.js'
 import { type Html, html } from './html.js'
 import { page } from './layout.js'
+import { moment } from './moment.js'
 import { nameOf } from './overview.js'
+import { packLink } from './pack-link.js'
+import { table } from './table.js'
 
 const DAY_US = 86_400e6
 /** What the table shows, and what pages are told apart by. */
@@ -28,13 +32,18 @@ const COLUMNS: ReadonlySet<string> = new Set([
   ...['disposition', 'final_code', 'final_phrase', 'cancel_class', 'pdd_ms', 'duration_ms', 'attestation'],
 ])
 
-export async function attemptsPage(deps: SeenDeps, written: AttemptParameters): Promise<Html> {
+export async function attemptsPage(
+  deps: SeenDeps,
+  written: AttemptParameters,
+  audited: Audited = {},
+): Promise<Html> {
   // Fields of the form that were left empty are no filter.
   const filled = Object.fromEntries(
     Object.entries(written).filter(([, value]) => value !== ''),
   ) as AttemptParameters
   const search = attemptSearchOf(filled, deps, deps.nowUs())
   const { attempts, nextCursor } = await searchAttempts(deps.readers, search, COLUMNS)
+  audited.rows = attempts.length
   const { cursor: _, ...first } = filled
   const isLater = filled.cursor !== undefined
   return page(deps, {
@@ -42,7 +51,7 @@ export async function attemptsPage(deps: SeenDeps, written: AttemptParameters): 
     path: '/attempts',
     content: html`<h1>Attempts</h1>
 <section><h2>Find</h2>${findForm(deps, first)}</section>
-<section><h2>${search.callId === undefined ? html`Newest first <span class="quiet">${spanWords(search.span)}${isLater ? ', an older page' : ''}</span>` : html`Legs of the call <span class="mono">${search.callId}</span>`} <span class="quiet"><a href="/v1/attempts?${queryOf(filled)}">as JSON</a></span></h2>
+<section><div class="title"><h2>${search.callId === undefined ? 'Newest first' : 'Legs of the call'}</h2> <p class="quiet">${search.callId === undefined ? `${spanWords(search.span)}${isLater ? ', an older page' : ''}` : html`<span class="mono">${search.callId}</span>`} · <a href="/v1/attempts?${queryOf(filled)}">as JSON</a>${packLink(deps, oneCarrierOf(search), search.span)}</p></div>
 ${attempts.length === 0 ? emptyState(deps, search, first, isLater) : attemptTable(attempts, { withCarrier: true, deps })}
 ${pager(filled, first, isLater, nextCursor)}</section>`,
   })
@@ -55,7 +64,7 @@ function pager(
   nextCursor: string | null,
 ): Html | null {
   if (!isLater && nextCursor === null) return null
-  return html`<nav class="pager" aria-label="Pages">${isLater ? html`<a href="/attempts?${queryOf(first)}">Newest attempts</a>` : null}
+  return html`<nav class="pager" aria-label="Older and newer attempts">${isLater ? html`<a href="/attempts?${queryOf(first)}">Newest attempts</a>` : null}
 ${nextCursor === null ? html`<span class="quiet">these are the oldest of the range</span>` : html`<a rel="next" href="/attempts?${queryOf({ ...filled, cursor: nextCursor })}">Older attempts</a>`}</nav>`
 }
 
@@ -79,6 +88,12 @@ function emptyState(
     finalCodes.length +
     numbers.length
   return html`<p>Nothing fits in this range. ${isShort ? html`<a href="/attempts?${wider}">Look in the 24 hours before its end</a>` : null}${others > 0 ? html`${isShort ? ', or ' : null}<a href="/attempts?${queryOf({ ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) })}">without filters</a>` : null}${isShort || others > 0 ? '.' : ''}</p>`
+}
+
+/** The one carrier that is looked at. */
+function oneCarrierOf({ texts }: AttemptSearch): string {
+  const [, carriers = []] = texts.find(([column]) => column === 'carrier') ?? []
+  return carriers.length === 1 ? carriers[0]! : 'unknown'
 }
 
 function spanWords(span: Span | undefined): string {
@@ -149,24 +164,29 @@ export function attemptTable(
   options: { withCarrier: boolean; deps?: SeenDeps },
 ): Html {
   if (attempts.length === 0) return html`<p class="quiet">None.</p>`
-  return html`<div class="scroll"><table class="cards attempts"><caption class="hidden">Attempts, newest first</caption>
-<thead><tr><th scope="col">Began (UTC)</th>${options.withCarrier ? html`<th scope="col">Carrier</th>` : null}<th scope="col">Leg</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Ended</th><th scope="col" class="num">PDD</th><th scope="col" class="num">Duration</th><th scope="col"><abbr title="Attestation">Att.</abbr></th></tr></thead>
-<tbody>${attempts.map(
-    (
-      attempt,
-    ) => html`<tr><th scope="row"><a href="/attempts/${attempt.attempt_id}">${beganText(attempt)}</a></th>
+  return html`${table(
+    'Attempts, newest first',
+    html`<th scope="col">Began (UTC)</th>${options.withCarrier ? html`<th scope="col">Carrier</th>` : null}<th scope="col">Leg</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Ended</th><th scope="col" class="num">PDD</th><th scope="col" class="num">Duration</th><th scope="col"><abbr title="Attestation">Att.</abbr></th>`,
+    attempts.map(
+      (
+        attempt,
+      ) => html`<tr><th scope="row"><a href="/attempts/${attempt.attempt_id}">${beganText(attempt)}</a></th>
 ${options.withCarrier ? html`<td data-label="Carrier">${ownerOf(attempt, options.deps)}</td>` : null}
 <td data-label="Leg">${attempt.direction === 'unknown' ? '' : attempt.direction}${attempt.site === '' ? '' : html` <small>${attempt.site}</small>`}</td>
 <td class="mono" data-label="From">${attempt.calling_number || attempt.from_number || NONE}</td><td class="mono" data-label="To">${attempt.called_number || attempt.dialled_number || NONE}</td>
 <td class="wide-att" data-label="Ended">${outcome(attempt)}</td><td class="num" data-label="PDD">${attempt.pdd_ms === null ? NONE : duration(attempt.pdd_ms / 1_000)}</td><td class="num" data-label="Duration">${attempt.duration_ms === null ? NONE : duration(attempt.duration_ms / 1_000)}</td><td data-label="Attestation">${attempt.attestation}</td></tr>`,
-  )}</tbody></table></div>`
+    ),
+    { look: 'cards attempts' },
+  )}`
 }
 
 function beganText(attempt: AttemptJson): Html {
   const began = attempt.invited_at
-  return typeof began === 'string'
-    ? html`<span class="nowrap">${began.slice(0, 10)} ${clock(began)}</span>`
-    : html`<span class="nowrap">${day(attempt.minute)}</span>`
+  const [iso, words] =
+    typeof began === 'string'
+      ? [began, `${day(began).slice(0, 10)} ${clock(began)}`]
+      : [attempt.minute, day(attempt.minute)]
+  return html`<span class="nowrap">${moment(iso, words)}</span>`
 }
 
 export function ownerOf(attempt: AttemptJson, deps: SeenDeps | undefined): string {

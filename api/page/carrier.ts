@@ -17,7 +17,9 @@ import { count, duration, intervalText, kpiDoubt, kpiText, percent } from './for
 import { type Html, html } from './html.js'
 import { type PageRange, page, stepFor, stepWords } from './layout.js'
 import { nameOf } from './overview.js'
+import { packLink } from './pack-link.js'
 import { attestationShares, legendOf, responseShares } from './shares.js'
+import { table } from './table.js'
 import { unknownPeersSection } from './tap.js'
 import { changesForTheWorse, type WatchedKpi } from './worse.js'
 
@@ -71,13 +73,13 @@ export async function carrierPage(deps: SeenDeps, id: string, range: PageRange):
     path: `/carriers/${encodeURIComponent(id)}`,
     range,
     content: [
-      html`<h1>${name} <span class="quiet">${id === name || id === 'unknown' ? '' : `${id} · `}${peersText(deps, id)}${id === 'unknown' ? null : html` · <a href="/v1/carriers/${encodeURIComponent(id)}/scorecard?format=html">scorecard of last week</a>`}</span></h1>`,
+      html`<div class="title"><h1>${name}</h1> <p class="quiet">${id === name || id === 'unknown' ? '' : `${id} · `}${peersText(deps, id)}${id === 'unknown' ? null : html` · <a href="/v1/carriers/${encodeURIComponent(id)}/scorecard?format=html">scorecard of last week</a>`}${packLink(deps, id, range)} · <a href="/attestation${range.query === '' ? '?' : `${range.query}&`}carrier=${encodeURIComponent(id)}">STIR/SHAKEN</a></p></div>`,
       kpiSection(total, steps, range),
       anyAttempts(total) === 0 ? null : charts(steps, times, stepS, range),
       splitSection(groups, range),
       endingsSection(id, total, range),
       unknownPeersSection(peers, range),
-      html`<section><h2>Latest attempts <span class="quiet">${range.words}; <a href="/attempts?carrier=${encodeURIComponent(id)}&amp;${rangeQuery(range)}">all of them</a></span></h2>${attemptTable(latest.attempts, { withCarrier: false })}</section>`,
+      html`<section><div class="title"><h2>Latest attempts</h2> <p class="quiet">${range.words}; <a href="/attempts?carrier=${encodeURIComponent(id)}&amp;${rangeQuery(range)}">all of them</a></p></div>${attemptTable(latest.attempts, { withCarrier: false })}</section>`,
     ],
   })
 }
@@ -98,7 +100,7 @@ function peersText({ config }: SeenDeps, id: string): string {
 
 function kpiSection(total: Sums, steps: readonly Sums[], range: PageRange): Html {
   const changes = changesForTheWorse(steps)
-  return html`<section><h2>Numbers <span class="quiet">${count(countOf(total, 'attempts'))} closed attempts ${range.words}, ${count(countOf(total, 'open'))} open, ${count(countOf(total, 'incomplete'))} incomplete</span></h2>
+  return html`<section><div class="title"><h2>Numbers</h2> <p class="quiet">${count(countOf(total, 'attempts'))} closed attempts ${range.words}, ${count(countOf(total, 'open'))} open, ${count(countOf(total, 'incomplete'))} incomplete</p></div>
 <dl class="kpis">${KPI_CATALOG.map((kpi) => kpiEntry(kpi, total, changes.get(kpi.id as WatchedKpi)))}</dl></section>`
 }
 
@@ -222,21 +224,23 @@ const SPLIT = [
 
 function splitSection(groups: readonly KpiGroup[], range: PageRange): Html {
   const kpis = SPLIT.map(([id, label]) => ({ kpi: KPI_CATALOG.find((kpi) => kpi.id === id)!, label }))
-  return html`<section><h2>By site and direction <span class="quiet">${range.words}</span></h2>
+  return html`<section><div class="title"><h2>By site and direction</h2> <p class="quiet">${range.words}</p></div>
 ${
   groups.length === 0
     ? html`<p class="quiet">No attempts in this range.</p>`
-    : html`<div class="scroll"><table><caption class="hidden">Numbers by site and direction</caption>
-<thead><tr><th scope="col">Site</th><th scope="col">Direction</th><th scope="col" class="num">Attempts</th>${kpis.map(({ label }) => html`<th scope="col" class="num">${label}</th>`)}</tr></thead>
-<tbody>${groups.map(
-        ({ by, total }) =>
-          html`<tr><th scope="row">${by.site}</th><td>${by.direction}</td><td class="num">${count(countOf(total, 'attempts'))}</td>${kpis.map(
-            ({ kpi }) => {
-              const value = kpiValueOf(kpi, total)
-              return html`<td class="num" title="${kpiDoubt(value)}">${value.value === null ? html`<span class="none">${kpiText(value)}</span>` : html`${kpiText(value)}<br><small>${intervalText(value)}</small>`}</td>`
-            },
-          )}</tr>`,
-      )}</tbody></table></div>`
+    : html`${table(
+        'Numbers by site and direction',
+        html`<th scope="col">Site</th><th scope="col">Direction</th><th scope="col" class="num">Attempts</th>${kpis.map(({ label }) => html`<th scope="col" class="num">${label}</th>`)}`,
+        groups.map(
+          ({ by, total }) =>
+            html`<tr><th scope="row">${by.site}</th><td>${by.direction}</td><td class="num">${count(countOf(total, 'attempts'))}</td>${kpis.map(
+              ({ kpi }) => {
+                const value = kpiValueOf(kpi, total)
+                return html`<td class="num" title="${kpiDoubt(value)}">${value.value === null ? html`<span class="none">${kpiText(value)}</span>` : html`${kpiText(value)}<br><small>${intervalText(value)}</small>`}</td>`
+              },
+            )}</tr>`,
+        ),
+      )}`
 }</section>`
 }
 
@@ -244,15 +248,23 @@ function endingsSection(id: string, total: Sums, range: PageRange): Html {
   const attempts = countOf(total, 'attempts')
   const link = (column: string, value: string, text: string) =>
     html`<a href="/attempts?carrier=${encodeURIComponent(id)}&amp;${column}=${encodeURIComponent(value)}&amp;${rangeQuery(range)}">${text}</a>`
-  const table = (caption: string, column: string, counts: Record<string, number>) => {
+  const counted = (caption: string, column: string, counts: Record<string, number>) => {
     const entries = Object.entries(counts).sort(([, a], [, b]) => b - a)
     if (entries.length === 0) return null
-    return html`<table class="plain"><caption class="hidden">${caption}</caption><thead><tr><th scope="col">${caption}</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">Share</th></tr></thead><tbody>${entries.map(([name, times]) => html`<tr><th scope="row">${link(column, name, name)}</th><td class="num">${count(times)}</td><td class="num">${percent(times / Math.max(1, attempts))}</td></tr>`)}</tbody></table>`
+    return table(
+      `Attempts by: ${caption}`,
+      html`<th scope="col">${caption}</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">Share</th>`,
+      entries.map(
+        ([name, times]) =>
+          html`<tr><th scope="row">${link(column, name, name)}</th><td class="num">${count(times)}</td><td class="num">${percent(times / Math.max(1, attempts))}</td></tr>`,
+      ),
+      { look: 'plain' },
+    )
   }
   if (attempts === 0) {
     return html`<section><h2>How calls end</h2><p class="quiet">No closed attempts in this range.</p></section>`
   }
-  return html`<section><h2>How calls end <span class="quiet">${count(attempts)} closed attempts ${range.words}</span></h2>
+  return html`<section><div class="title"><h2>How calls end</h2> <p class="quiet">${count(attempts)} closed attempts ${range.words}</p></div>
 <p>${shareBar(responseShares(total), { label: 'Final responses', width: 600 })}</p>${legendOf(responseShares(total).filter(({ count }) => count > 0))}
-<div class="steps three">${[table('Disposition', 'disposition', mapOf(total, 'dispositions')), table('Final response', 'final_code', mapOf(total, 'responses')), table('Cancelled', 'cancel_class', mapOf(total, 'cancels'))]}</div></section>`
+<div class="steps three">${[counted('Disposition', 'disposition', mapOf(total, 'dispositions')), counted('Final response', 'final_code', mapOf(total, 'responses')), counted('Cancelled', 'cancel_class', mapOf(total, 'cancels'))]}</div></section>`
 }

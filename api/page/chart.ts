@@ -5,6 +5,7 @@
  * Returns  markup with a text alternative; coordinates are numbers of ours, texts are escaped by the template.
  */
 import { type Html, html } from './html.js'
+import { table } from './table.js'
 
 type Points = readonly (number | null)[]
 
@@ -23,6 +24,13 @@ export function sparkline(points: Points, options: { label: string; floor?: numb
     round(SPARK_HEIGHT - 2 - ((value - low) / (high - low || 1)) * (SPARK_HEIGHT - 4))
   const last = points.findLastIndex((point) => point !== null)
   return html`<svg class="spark" width="${SPARK_WIDTH}" height="${SPARK_HEIGHT}" viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" role="img" aria-label="${options.label}"><path class="line" d="${linePath(points, x, y)}"/><circle class="dot" cx="${x(last)}" cy="${y(points[last] as number)}" r="1.8"/></svg>`
+}
+
+/** The course of a line in words, for its label: ", from 40 % to 52 %, between 38 % and 55 %". */
+export function courseWords(points: Points, text: (value: number) => string): string {
+  const values = points.filter((point) => point !== null)
+  if (values.length < 2) return ''
+  return `, from ${text(values[0]!)} to ${text(values.at(-1)!)}, between ${text(Math.min(...values))} and ${text(Math.max(...values))}`
 }
 
 /** Bars from 0; `above` stands on top of `bars`, lighter: what has no outcome yet. */
@@ -159,9 +167,15 @@ function valueTable({ times, lines = [], bars = [], unit, title }: TimeChart): H
     ...lines.map(({ label, points }) => ({ label, values: points })),
     ...bars.map(({ label, counts }) => ({ label, values: counts as Points })),
   ]
-  return html`<div class="scroll"><table class="plain"><caption class="hidden">${title}</caption>
-<thead><tr><th scope="col">UTC</th>${columns.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead>
-<tbody>${times.map((time, index) => html`<tr><th scope="row">${time}</th>${columns.map(({ values }) => html`<td>${values[index] === null || values[index] === undefined ? '–' : unit(values[index])}</td>`)}</tr>`)}</tbody></table></div>`
+  return html`${table(
+    `${title}`,
+    html`<th scope="col">UTC</th>${columns.map(({ label }) => html`<th scope="col">${label}</th>`)}`,
+    times.map(
+      (time, index) =>
+        html`<tr><th scope="row">${time}</th>${columns.map(({ values }) => html`<td>${values[index] === null || values[index] === undefined ? '–' : unit(values[index])}</td>`)}</tr>`,
+    ),
+    { look: 'plain' },
+  )}`
 }
 
 function linePath(points: Points, x: (index: number) => number, y: (value: number) => number): string {

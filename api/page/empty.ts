@@ -3,7 +3,8 @@ import type { SeenDeps } from '../deps.js'
 import { count, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import type { PageRange } from './layout.js'
-import { lastFrameWords, refusedOf, tapStrip } from './tap.js'
+import { refusedOf } from './refused.js'
+import { lastFrameWords, tapStrip } from './tap.js'
 
 export function emptyState(deps: SeenDeps, range: PageRange): Html {
   const live = deps.live()
@@ -43,7 +44,7 @@ function snippets(udp: string, tcp: string): Html {
   const isAny = host === '0.0.0.0' || host === '::'
   const target = isAny ? 'ADDRESS_OF_THIS_HOST' : host
   return html`<div class="steps">
-<div><h3>Kamailio</h3><pre class="code">loadmodule "siptrace.so"
+<div><h3>Kamailio</h3><pre class="code" role="region" tabindex="0" aria-label="Lines for kamailio.cfg">loadmodule "siptrace.so"
 modparam("siptrace", "duplicate_uri", "sip:${target}:${port}")
 modparam("siptrace", "hep_mode_on", 1)
 modparam("siptrace", "hep_version", 3)
@@ -51,8 +52,8 @@ modparam("siptrace", "hep_capture_id", 2001)
 modparam("siptrace", "trace_to_database", 0)
 modparam("siptrace", "trace_on", 1)
 modparam("siptrace", "trace_mode", 1)</pre></div>
-<div><h3>heplify <span class="quiet">on the SBC’s host</span></h3><pre class="code">heplify -i any -m SIP -hs ${target}:${port} -hi 2001</pre>
-<h3>Is anything arriving?</h3><pre class="code">tcpdump -n -i any port ${port}</pre>
+<div><h3>heplify <span class="quiet">on the SBC’s host</span></h3><pre class="code" role="region" tabindex="0" aria-label="Command line of heplify">heplify -i any -m SIP -hs ${target}:${port} -hi 2001</pre>
+<h3>Is anything arriving?</h3><pre class="code" role="region" tabindex="0" aria-label="Command line of tcpdump">tcpdump -n -i any port ${port}</pre>
 ${isLocal ? html`<p class="small quiet">Trunkscope listens on ${host} only: an agent on another host needs <code>--hep-udp 0.0.0.0:${port}</code>.</p>` : null}
 <p class="small quiet">No agent at hand? <code>npx trunkscope demo</code> sends itself calls.</p></div>
 </div>`

@@ -92,6 +92,6 @@ export function kpiDoubt(value: KpiValue): string {
 export function intervalText(value: KpiValue): string {
   if (value.unit === 's' || value.value === null || value.interval === null) return ''
   const [low, high] = value.interval as [number, number]
-  const digits = high < 0.1 || low > 0.9 ? 1 : 0
+  const digits = high < 0.01 || low > 0.99 ? 2 : high < 0.1 || low > 0.9 ? 1 : 0
   return `${(low * 100).toFixed(digits)}–${(high * 100).toFixed(digits)}`
 }

@@ -1,10 +1,12 @@
 /** The frame of every page, and the range of time it shows. */
+import { isAtLeast, type Principal, type Role } from '../../schemas/tokens.js'
 import type { SeenDeps } from '../deps.js'
 import { longestSpanS } from '../kpi/query.js'
 import { choicesOf, oneOf, type Parameter } from '../parameters.js'
 import { isoOf, type Span, spanOf } from '../time-span.js'
 import { clock, day, duration } from './format.js'
 import { type Content, type Html, html } from './html.js'
+import { moment } from './moment.js'
 import { REFRESH_S } from './script.js'
 
 export const LASTS = ['15m', '1h', '6h', '24h'] as const
@@ -86,16 +88,39 @@ export interface PageFrame {
   content: Content
 }
 
+/** The pages that are about something as a whole, in the order of the navigation. */
+const PAGES: readonly {
+  path: string
+  label: string
+  takesRange?: true
+  isOfAllCarriers?: true
+  role?: Role
+}[] = [
+  { path: '/', label: 'Carriers', takesRange: true },
+  { path: '/attempts', label: 'Attempts' },
+  { path: '/attestation', label: 'STIR/SHAKEN', takesRange: true },
+  { path: '/scorecards', label: 'Scorecards' },
+  { path: '/slos', label: 'Objectives', takesRange: true },
+  { path: '/alerts', label: 'Alerts' },
+  { path: '/tap', label: 'Tap', takesRange: true, isOfAllCarriers: true },
+  { path: '/audit', label: 'Audit', isOfAllCarriers: true, role: 'investigator' },
+]
+
 export function page(deps: SeenDeps, frame: PageFrame): Html {
   const live = deps.live()
   const ageS = Math.max(0, (deps.nowUs() - live.asOfUs) / 1e6)
   const asOf =
     live.asOfUs === 0
       ? 'no HEP frame yet'
-      : html`as of ${clock(isoOf(Math.floor(live.asOfUs / 1e6) * 1e6))} UTC${ageS > 90 ? html` <span class="warn">(${duration(ageS)} ago)</span>` : null}`
+      : html`as of ${asOfText(live.asOfUs, deps.nowUs())} UTC${ageS > 90 ? html` <span class="warn">(${duration(ageS)} ago)</span>` : null}`
   const sites = deps.config.sites.map(({ id, name }) => name ?? id).join(', ')
   const isHeld = deps.principal.carriers !== 'all'
-  const where = sites === '' ? (isHeld ? '' : 'no site configured · ') : `sites ${sites} · `
+  const where =
+    sites === ''
+      ? isHeld
+        ? ''
+        : 'no site configured · '
+      : html`<span class="sites">sites ${sites} · </span>`
   const refresh = frame.range?.last === undefined ? null : html` data-refresh="${REFRESH_S}"`
   return html`<!doctype html>
 <html lang="en">
@@ -109,24 +134,43 @@ export function page(deps: SeenDeps, frame: PageFrame): Html {
 <script src="/page.js" defer></script>
 </head>
 <body>
+<a class="skip" href="#content">Skip to the content</a>
 <header class="top">
 <a class="brand" href="/"><b>Trunk</b>scope</a>
 ${deps.demo ? html`<span class="badge">demo data</span>` : null}
+${pageLinks(frame, deps.principal)}
 <span class="where">${where}${asOf}</span>
 ${frame.range === undefined ? null : rangeLinks(frame.path, frame.range, frame.keep ?? '')}
 </header>
-<main${refresh}>
+<main id="content" tabindex="-1"${refresh}>
 ${frame.content}
 </main>
-<footer><a href="/attempts">Find attempts</a><a href="/scorecards">Scorecards</a><a href="/slos">Objectives</a><a href="/alerts">Alerts</a><a href="/v1/kpis">JSON</a><a href="/openapi.json">API description</a>${isHeld ? null : html`<a href="/metrics">Own metrics</a>`}Times are UTC. Measured at the carrier leg, from signalling only.</footer>
+<footer><a href="/v1/kpis">JSON</a><a href="/openapi.json">API description</a>${isHeld ? null : html`<a href="/metrics">Own metrics</a>`}<span>Times are UTC. Measured at the carrier leg, from signalling only.</span></footer>
 </body>
 </html>`
 }
 
 function rangeLinks(path: string, range: PageRange, keep: string): Html {
   const link = (last: Last) =>
-    range.last === last
-      ? html`<b aria-current="true">${LAST_WORDS[last]}</b>`
-      : html`<a href="${path}?last=${last}${keep}">${LAST_WORDS[last]}</a>`
+    html`<a href="${path}?last=${last}${keep}"${range.last === last ? html` aria-current="true"` : null}>${LAST_WORDS[last]}</a>`
   return html`<nav class="ranges" aria-label="Range of time">${LASTS.map(link)}${range.last === undefined ? html`<b aria-current="true">${range.words}</b>` : null}</nav>`
+}
+
+/** The range goes along to pages that have one; one carrier's page belongs to that of all. */
+function pageLinks({ path, range }: PageFrame, { carriers, role }: Principal): Html {
+  const within = path.startsWith('/carriers/') ? '/' : `/${path.split('/')[1]}`
+  const seen = PAGES.filter(
+    (one) => !(carriers !== 'all' && one.isOfAllCarriers) && isAtLeast(role, one.role ?? 'viewer'),
+  )
+  return html`<nav class="pages" aria-label="Pages">${seen.map(
+    ({ path: to, label, takesRange }) =>
+      html`<a href="${to}${takesRange ? (range?.query ?? '') : ''}"${to === within ? html` aria-current="${to === path ? 'page' : 'true'}"` : null}>${label}</a>`,
+  )}</nav>`
+}
+
+/** The time alone when it is of today. */
+function asOfText(asOfUs: number, nowUs: number): Html {
+  const iso = isoOf(Math.floor(asOfUs / 1e6) * 1e6)
+  const isToday = iso.slice(0, 10) === isoOf(Math.floor(nowUs / 1e6) * 1e6).slice(0, 10)
+  return moment(iso, isToday ? clock(iso) : `${iso.slice(0, 10)} ${clock(iso)}`)
 }

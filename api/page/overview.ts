@@ -8,13 +8,15 @@ import { kpisNamed } from '../kpi/query.js'
 import { type KpiGroup, readKpiGroups } from '../kpi/series.js'
 import { addSums, anyAttempts, countOf, emptySums, type Sums } from '../kpi/sums.js'
 import { type AgentJson, readAgents } from '../tap/agents.js'
-import { shareBar, sparkbars, sparkline } from './chart.js'
+import { courseWords, shareBar, sparkbars, sparkline } from './chart.js'
 import { emptyState } from './empty.js'
-import { count, intervalText, kpiDoubt, kpiText, NONE, plural } from './format.js'
+import { count, duration, intervalText, kpiDoubt, kpiText, NONE, percent, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { type PageRange, page, stepFor, stepWords } from './layout.js'
+import { refusedTable } from './refused.js'
 import { attestationShares, legendOf, responseShares } from './shares.js'
-import { agentTable, refusedTable, tapStrip, unknownPeersSection } from './tap.js'
+import { table } from './table.js'
+import { agentTable, tapStrip, unknownPeersSection } from './tap.js'
 import {
   attemptsBeforeSilence,
   type Change,
@@ -74,7 +76,7 @@ function contentOf(deps: SeenDeps, overview: Overview): Content {
     isEmpty && deps.config.carriers.length === 0 ? null : carrierSection(deps, overview, changes),
     html`<div class="columns">${[
       isEmpty ? null : responseSection(deps, overview),
-      agents === undefined ? null : html`<div>${agentTable(agents, range)}${refusedTable(deps.live())}</div>`,
+      agents === undefined ? null : html`<div>${agentTable(agents, range)}${refusedTable(deps)}</div>`,
     ]}</div>`,
     unknownPeersSection(peers, range),
   ]
@@ -119,7 +121,7 @@ function worseSection(
       )}</li>`,
     ]
   })
-  return html`<section><h2>${lines.length === 0 ? html`<span class="good">Nothing got significantly worse</span>` : html`<span class="bad">Got worse</span>`} <span class="quiet">each carrier’s last ${stepWords(recentS)} against its own ${stepWords(earlierS)} before; shown where the 95\u202f% intervals do not overlap; open attempts are taken to end well</span></h2>${lines.length === 0 ? html`<p></p>` : html`<ul class="notes">${lines}</ul>`}</section>`
+  return html`<section><div class="title"><h2>${lines.length === 0 ? html`<span class="good">Nothing got significantly worse</span>` : html`<span class="bad">Got worse</span>`}</h2> <p class="quiet">each carrier’s last ${stepWords(recentS)} against its own ${stepWords(earlierS)} before; shown where the 95\u202f% intervals do not overlap; open attempts are taken to end well</p></div>${lines.length === 0 ? null : html`<ul class="notes">${lines}</ul>`}</section>`
 }
 
 /** For the list of changes; the catalog has the full names. */
@@ -149,12 +151,14 @@ function carrierSection(
   changes: Map<string, Map<WatchedKpi, Change>>,
 ): Html {
   const { groups, stepS, range } = overview
-  return html`<section><h2>Carriers <span class="quiet">${range.words}, ${stepWords(stepS)} a point</span></h2>
-<div class="scroll"><table class="cards" role="table">
-<caption>Small figures are 95\u202f% Wilson intervals in percent; “?” marks fewer than 100 attempts. Shaded: significantly worse than before.</caption>
-<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Carrier</th><th scope="col" role="columnheader" class="num">Attempts</th>${COLUMNS.map(({ label, title }) => html`<th scope="col" role="columnheader" class="num" title="${title}">${label}</th>`)}<th scope="col" role="columnheader">Attestation</th><th scope="col" role="columnheader" class="num">Open</th><th scope="col" role="columnheader" class="num">Incomplete</th></tr></thead>
-<tbody role="rowgroup">${groups.map((group) => carrierRow(deps, group, changes.get(group.by.carrier ?? '') ?? new Map(), range))}</tbody>
-</table></div>${legendOf(attestationShares(emptySums()))}</section>`
+  return html`<section><div class="title"><h2>Carriers</h2> <p class="quiet">${range.words}, ${stepWords(stepS)} a point</p></div>
+<p class="quiet small">Small figures are 95\u202f% Wilson intervals in percent; “?” marks fewer than 100 attempts. Shaded: significantly worse than before. A line begins at 0 and ends at its own highest value.</p>
+${table(
+  `Carriers, ${range.words}`,
+  html`<th scope="col">Carrier</th><th scope="col" class="num">Attempts</th>${COLUMNS.map(({ label, title }) => html`<th scope="col" class="num" title="${title}">${label}</th>`)}<th scope="col">Attestation</th><th scope="col" class="num">Open</th><th scope="col" class="num">Incomplete</th>`,
+  groups.map((group) => carrierRow(deps, group, changes.get(group.by.carrier ?? '') ?? new Map(), range)),
+  { look: 'cards' },
+)}${legendOf(attestationShares(emptySums()))}</section>`
 }
 
 function carrierRow(
@@ -166,16 +170,16 @@ function carrierRow(
   const id = by.carrier ?? ''
   const name = nameOf(deps, id)
   const attempts = countOf(total, 'attempts')
-  return html`<tr role="row"><th scope="row" role="rowheader" class="carrier"><a href="${carrierHref(id, range)}">${name}</a><small class="quiet">${id === name || id === 'unknown' ? '' : id}</small></th>
-<td role="cell" class="num" data-label="Attempts"><div class="cell"><span class="value">${anyAttempts(total) === 0 ? html`<span class="none">no traffic</span>` : count(attempts)}</span>${sparkbars(
+  return html`<tr><th scope="row" class="carrier"><a href="${carrierHref(id, range)}">${name}</a><small class="quiet">${id === name || id === 'unknown' ? '' : id}</small></th>
+<td class="num" data-label="Attempts"><div class="cell"><span class="value">${anyAttempts(total) === 0 ? html`<span class="none">no traffic</span>` : count(attempts)}</span>${sparkbars(
     steps.map((step) => countOf(step, 'attempts')),
     steps.map((step) => countOf(step, 'open')),
-    { label: `Attempts of ${name} over time` },
+    { label: `Attempts of ${name} over time${courseWords(steps.map(anyAttempts), count)}` },
   )}</div></td>
 ${COLUMNS.map((column) => kpiCell(column, total, steps, changes.get(column.id), name))}
-<td role="cell" class="wide-att" data-label="Attestation">${anyAttempts(total) === 0 ? null : attestationCell(total)}</td>
-<td role="cell" class="num" data-label="Open">${count(countOf(total, 'open'))}</td>
-<td role="cell" class="num" data-label="Incomplete">${lossText(total)}</td></tr>`
+<td class="wide-att" data-label="Attestation">${anyAttempts(total) === 0 ? null : attestationCell(total)}</td>
+<td class="num" data-label="Open">${count(countOf(total, 'open'))}</td>
+<td class="num" data-label="Incomplete">${lossText(total)}</td></tr>`
 }
 
 function kpiCell(
@@ -193,11 +197,11 @@ function kpiCell(
       : `; significantly worse lately: ${kpiText(change.recent)}, before ${kpiText(change.before)}`
   const isLow = value.unit === 'ratio' && value.low_confidence === true
   const points = steps.map((step) => pointOf(id, step))
-  return html`<td role="cell" class="num${change === undefined ? '' : ' worse'}${isLow ? ' low' : ''}" data-label="${label}" title="${doubt}${compared}"><div class="cell">${
+  return html`<td class="num${change === undefined ? '' : ' worse'}${isLow ? ' low' : ''}" data-label="${label}" title="${doubt}${compared}"><div class="cell">${
     value.value === null
       ? html`<span class="none">${kpiText(value)}</span>`
       : html`<span><small>${intervalText(value)}</small> <span class="value">${change === undefined ? null : html`<span aria-hidden="true">▲ </span>`}${kpiText(value)}</span></span>`
-  }<span class="hidden">${doubt}${compared}</span>${sparkline(points, { label: `${label} of ${name} over time`, floor: 0 })}</div></td>`
+  }<span class="hidden">${doubt}${compared}</span>${sparkline(points, { label: `${label} of ${name} over time${courseWords(points, value.unit === 'ratio' ? percent : duration)}`, floor: 0 })}</div></td>`
 }
 
 /** A sparkline shows few calls too: its floor is one measurement, the value beside it keeps its own. */
@@ -233,14 +237,17 @@ function lossText(total: Sums): Content {
 
 function responseSection(deps: SeenDeps, { groups, range }: Overview): Html {
   const busy = groups.filter(({ total }) => countOf(total, 'attempts') > 0)
-  return html`<section><h2>How calls end <span class="quiet">final responses of closed attempts, ${range.words}</span></h2>
-<div class="scroll"><table class="cards fixed"><caption class="hidden">Final responses by carrier</caption>
-<thead><tr><th scope="col">Carrier</th><th scope="col">Mix</th><th scope="col" class="num">Answered</th><th scope="col" class="num">487</th><th scope="col" class="num">5xx</th><th scope="col" class="num">No final</th></tr></thead>
-<tbody>${busy.map(({ by, total }) => {
+  return html`<section><div class="title"><h2>How calls end</h2> <p class="quiet">final responses of closed attempts, ${range.words}</p></div>
+${table(
+  'Final responses by carrier',
+  html`<th scope="col">Carrier</th><th scope="col">Mix</th><th scope="col" class="num">Answered</th><th scope="col" class="num">487</th><th scope="col" class="num">5xx</th><th scope="col" class="num">No final</th>`,
+  busy.map(({ by, total }) => {
     const shares = responseShares(total)
     const of = (kind: string) => shares.find((share) => share.kind === kind)?.count ?? 0
     return html`<tr><th scope="row"><a href="${carrierHref(by.carrier ?? '', range)}">${nameOf(deps, by.carrier)}</a></th><td class="wide" data-label="Mix">${shareBar(shares, { label: 'Final responses', width: 260 })}</td><td class="num" data-label="Answered">${count(of('k-ok'))}</td><td class="num" data-label="487">${count(of('k-487'))}</td><td class="num" data-label="5xx">${count(of('k-5xx'))}</td><td class="num" data-label="No final">${count(of('k-none'))}</td></tr>`
-  })}</tbody></table></div>${legendOf(responseShares(emptySums()))}</section>`
+  }),
+  { look: 'cards fixed' },
+)}${legendOf(responseShares(emptySums()))}</section>`
 }
 
 export function nameOf({ config }: SeenDeps, id: string | undefined): string {

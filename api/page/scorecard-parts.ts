@@ -5,6 +5,7 @@ import { sparkline } from './chart.js'
 import { count, day, duration, percent } from './format.js'
 import { type Content, Html, html } from './html.js'
 import { SCORECARD_STYLE } from './scorecard-style.js'
+import { table } from './table.js'
 
 /** Of the only style in the document, for its Content-Security-Policy. */
 export const STYLE_HASH = `sha256-${createHash('sha256').update(SCORECARD_STYLE).digest('base64')}`
@@ -128,7 +129,12 @@ export function appendix({ formulas, not_measured }: Pick<Scorecard, 'formulas' 
 <h2>Not measured</h2>
 <ul class="plain">${not_measured.map(({ name, why }) => html`<li>${name}: ${why}.</li>`)}</ul>
 <h2>Formulas</h2>
-<div class="scroll"><table>
-<thead><tr><th scope="col">Number</th><th scope="col">Formula</th><th scope="col">Source</th><th scope="col" class="num">Version</th><th scope="col" class="num">Floor</th></tr></thead>
-<tbody>${formulas.map(({ id, name, formula, source, version, floor }) => html`<tr><th scope="row">${name}<small>${id}</small></th><td>${formula}</td><td>${source}</td><td class="num">${version}</td><td class="num">${floor}</td></tr>`)}</tbody></table></div></section>`
+${table(
+  'Formulas of the numbers',
+  html`<th scope="col">Number</th><th scope="col">Formula</th><th scope="col">Source</th><th scope="col" class="num">Version</th><th scope="col" class="num">Floor</th>`,
+  formulas.map(
+    ({ id, name, formula, source, version, floor }) =>
+      html`<tr><th scope="row">${name}<small>${id}</small></th><td>${formula}</td><td>${source}</td><td class="num">${version}</td><td class="num">${floor}</td></tr>`,
+  ),
+)}</section>`
 }

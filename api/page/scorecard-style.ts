@@ -25,7 +25,11 @@ body {
 }
 h1 { margin: 0; font-size: 23px; line-height: 1.2; overflow-wrap: anywhere; }
 h2 { margin: 26px 0 6px; font-size: 15.5px; }
-h2 .quiet { font-weight: 400; font-size: 12.5px; }
+.title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 8px; margin: 26px 0 6px; }
+.title h2, .title p { margin: 0; }
+.title p { font-size: 12.5px; min-width: 0; }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 p { margin: 4px 0 8px; }
 .quiet, small { color: var(--quiet); }
 small { font-size: 11.5px; }
@@ -38,12 +42,12 @@ small { font-size: 11.5px; }
 .grade-A, .grade-B { color: var(--good); } .grade-C, .grade-D { color: var(--warn); } .grade-F { color: var(--bad); } .grade-NR { color: var(--quiet); }
 td.grade-cell b { font-size: 17px; }
 .note { border-left: 3px solid var(--warn); background: var(--warn-bg); padding: 6px 12px; margin: 12px 0; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; position: relative; }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; color: var(--quiet); font-size: 12px; padding-bottom: 4px; }
 th, td { padding: 4px 8px; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; border-bottom: 1px solid var(--ink); font-size: 11.5px; font-weight: 600; vertical-align: bottom; }
-tbody th { font-weight: 600; overflow-wrap: anywhere; }
+tbody th { font-weight: 600; overflow-wrap: break-word; min-width: 70px; }
 th:first-child, td:first-child { padding-left: 0; }
 .num { text-align: right; white-space: nowrap; }
 thead th.num { white-space: normal; }
@@ -62,7 +66,8 @@ svg.spark { height: 20px; margin-left: auto; }
 .legend svg { display: inline-block; margin-right: 5px; vertical-align: -1px; }
 .appendix td, .appendix th { font-size: 12px; }
 footer { margin-top: 26px; border-top: 1px solid var(--line); padding-top: 8px; font-size: 12px; color: var(--quiet); }
-@media (max-width: 640px) {
+@media screen and (max-width: 640px) {
+  .appendix td:nth-child(2) { min-width: 240px; } .appendix td:nth-child(3) { min-width: 130px; }
   body { padding: 14px 12px 30px; }
   .head { flex-wrap: wrap-reverse; }
   .two { grid-template-columns: minmax(0, 1fr); }
@@ -72,7 +77,9 @@ footer { margin-top: 26px; border-top: 1px solid var(--line); padding-top: 8px; 
   :root { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { padding: 0; max-width: none; font-size: 10.5px; }
   h1 { font-size: 19px; } h2 { font-size: 13px; margin-top: 16px; break-after: avoid; }
-  h2 .quiet, caption, small, .legend, .appendix td, .appendix th, thead th { font-size: 9px; }
+  .title { margin-top: 16px; break-after: avoid; }
+  .title h2 { margin: 0; }
+  .title p, caption, small, .legend, .appendix td, .appendix th, thead th { font-size: 9px; }
   th, td { padding: 2.5px 6px; }
   tr, .head, .note, section { break-inside: avoid; }
   section.long, .appendix { break-inside: auto; }

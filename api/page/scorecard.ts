@@ -16,6 +16,7 @@ import {
   valueText,
   weekText,
 } from './scorecard-parts.js'
+import { table } from './table.js'
 
 export function scorecardPage(card: Scorecard): Html {
   const { carrier, week } = card
@@ -49,9 +50,15 @@ function silence({ carrier, week }: Scorecard): Html {
 
 function targets({ targets: list }: Scorecard): Html | null {
   if (list.length === 0) return null
-  return html`<section><h2>Contracted targets</h2><div class="scroll"><table><caption>Promised against delivered</caption>
-<thead><tr><th scope="col">Target</th><th scope="col" class="num">Promised</th><th scope="col" class="num">Delivered</th><th scope="col">Verdict</th></tr></thead>
-<tbody>${list.map((target) => html`<tr><th scope="row">${target.name}</th><td class="num">${target.bound === 'at_least' ? 'at least ' : 'at most '}${valueText({ unit: target.unit, value: target.promised })}</td><td class="num">${target.delivered === null ? html`<span class="none">not measured</span>` : valueText({ unit: target.unit, value: target.delivered })}</td><td>${verdict(target)}</td></tr>`)}</tbody></table></div></section>`
+  return html`<section><h2>Contracted targets</h2>${table(
+    'Promised against delivered',
+    html`<th scope="col">Target</th><th scope="col" class="num">Promised</th><th scope="col" class="num">Delivered</th><th scope="col">Verdict</th>`,
+    list.map(
+      (target) =>
+        html`<tr><th scope="row">${target.name}</th><td class="num">${target.bound === 'at_least' ? 'at least ' : 'at most '}${valueText({ unit: target.unit, value: target.promised })}</td><td class="num">${target.delivered === null ? html`<span class="none">not measured</span>` : valueText({ unit: target.unit, value: target.delivered })}</td><td>${verdict(target)}</td></tr>`,
+    ),
+    { isCaptionShown: true },
+  )}</section>`
 }
 
 function verdict({ status, is_certain, low_confidence, unit }: Scorecard['targets'][number]): Html {
@@ -63,10 +70,12 @@ function verdict({ status, is_certain, low_confidence, unit }: Scorecard['target
 }
 
 function rows(card: Scorecard): Html {
-  return html`<section class="long"><h2>The week <span class="quiet">against the week before, and thirteen weeks</span></h2><div class="scroll"><table>
-<caption>A change is marked where the 95\u202f% intervals do not overlap</caption>
-<thead><tr><th scope="col">Number</th><th scope="col" class="num">${card.week.id}</th><th scope="col" class="num">95\u202f% interval</th><th scope="col" class="num">Counts</th><th scope="col" class="num">Week before</th><th scope="col" class="num">Difference</th><th scope="col" class="num">13 weeks</th></tr></thead>
-<tbody>${card.rows.map((row) => rowLine(row, card.trend_weeks))}</tbody></table></div></section>`
+  return html`<section class="long"><div class="title"><h2>The week</h2> <p class="quiet">against the week before, and thirteen weeks</p></div>${table(
+    `A change is marked where the 95\u202f% intervals do not overlap`,
+    html`<th scope="col">Number</th><th scope="col" class="num">${card.week.id}</th><th scope="col" class="num">95\u202f% interval</th><th scope="col" class="num">Counts</th><th scope="col" class="num">Week before</th><th scope="col" class="num">Difference</th><th scope="col" class="num">13 weeks</th>`,
+    card.rows.map((row) => rowLine(row, card.trend_weeks)),
+    { isCaptionShown: true },
+  )}</section>`
 }
 
 function rowLine(row: ScorecardRow, weeks: readonly string[]): Html {
@@ -75,9 +84,14 @@ function rowLine(row: ScorecardRow, weeks: readonly string[]): Html {
 
 function groups({ groups: list, rows: all }: Scorecard): Html {
   const names = list[0]?.rows.map(({ id }) => all.find((row) => row.id === id)?.name ?? id) ?? []
-  return html`<section><h2>By site and direction</h2><div class="scroll"><table>
-<thead><tr><th scope="col">Site</th><th scope="col">Direction</th>${names.map((name) => html`<th scope="col" class="num">${name}</th>`)}</tr></thead>
-<tbody>${list.map(({ site, direction, rows: numbers }) => html`<tr><th scope="row">${site}</th><td>${direction}</td>${numbers.map(valueCell)}</tr>`)}</tbody></table></div></section>`
+  return html`<section><h2>By site and direction</h2>${table(
+    'Numbers by site and direction',
+    html`<th scope="col">Site</th><th scope="col">Direction</th>${names.map((name) => html`<th scope="col" class="num">${name}</th>`)}`,
+    list.map(
+      ({ site, direction, rows: numbers }) =>
+        html`<tr><th scope="row">${site}</th><td>${direction}</td>${numbers.map(valueCell)}</tr>`,
+    ),
+  )}</section>`
 }
 
 const WHY_NOT = {
@@ -92,7 +106,7 @@ function destinations(card: Scorecard): Html {
     return html`<section><h2>Destinations</h2><p class="quiet">${WHY_NOT[reason ?? 'not_kept']}</p></section>`
   }
   const { prefixes, without_prefix } = found
-  return html`<section><h2>Destinations <span class="quiet">${plural(prefixes, 'prefix', 'prefixes')} of up to seven digits of the routing number, ported numbers by where they went; ${without_prefix === 0 ? 'every attempt has one' : `${plural(without_prefix, 'attempt')} without`}; named from ten attempts on</span></h2>
+  return html`<section><div class="title"><h2>Destinations</h2> <p class="quiet">${plural(prefixes, 'prefix', 'prefixes')} of up to seven digits of the routing number, ported numbers by where they went; ${without_prefix === 0 ? 'every attempt has one' : `${plural(without_prefix, 'attempt')} without`}; named from ten attempts on</p></div>
 <div class="two">${prefixTable('Most attempts', found.most_attempts)}${prefixTable('Most excess failures', found.most_failures, true)}</div></section>`
 }
 
@@ -104,9 +118,15 @@ function prefixTable(
   if (list.length === 0) {
     return html`<div><p class="quiet">${caption}: ${byExcess ? 'none fails more than the carrier’s mean explains' : 'no prefix has ten attempts'}.</p></div>`
   }
-  return html`<div class="scroll"><table><caption>${caption}${byExcess ? ': failures beyond the carrier’s own mean' : ''}</caption>
-<thead><tr><th scope="col">Prefix</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">Answered</th><th scope="col" class="num">NER</th><th scope="col" class="num">Failed</th><th scope="col" class="num">Excess</th></tr></thead>
-<tbody>${list.map((entry) => html`<tr><th scope="row">${entry.prefix}</th><td class="num">${count(entry.attempts)}</td><td class="num">${count(entry.answered)}</td><td class="num">${entry.ner_attempts === 0 ? '–' : percent(1 - entry.failures / entry.ner_attempts)}</td><td class="num">${count(entry.failures)}</td><td class="num">${signed(entry.excess_failures)}${entry.is_significant ? html`<small class="bad">significant</small>` : null}</td></tr>`)}</tbody></table></div>`
+  return html`${table(
+    `${caption}${byExcess ? ': failures beyond the carrier’s own mean' : ''}`,
+    html`<th scope="col">Prefix</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">Answered</th><th scope="col" class="num">NER</th><th scope="col" class="num">Failed</th><th scope="col" class="num">Excess</th>`,
+    list.map(
+      (entry) =>
+        html`<tr><th scope="row">${entry.prefix}</th><td class="num">${count(entry.attempts)}</td><td class="num">${count(entry.answered)}</td><td class="num">${entry.ner_attempts === 0 ? '–' : percent(1 - entry.failures / entry.ner_attempts)}</td><td class="num">${count(entry.failures)}</td><td class="num">${signed(entry.excess_failures)}${entry.is_significant ? html`<small class="bad">significant</small>` : null}</td></tr>`,
+    ),
+    { isCaptionShown: true },
+  )}`
 }
 
 function signed(value: number): string {
@@ -124,7 +144,7 @@ const LEVELS: readonly (readonly [string, string])[] = [
 function attestations({ attestations: levels }: Scorecard): Html {
   const shares = LEVELS.map(([level, label]) => ({ kind: `a-${level}`, label, count: levels[level] ?? 0 }))
   const all = shares.reduce((sum, share) => sum + share.count, 0)
-  return html`<section><h2>Attestation <span class="quiet">what the PASSporTs claim; signatures are not verified</span></h2>
+  return html`<section><div class="title"><h2>Attestation</h2> <p class="quiet">what the PASSporTs claim; signatures are not verified</p></div>
 ${shareBar(shares, { label: 'Attestation', width: 700 })}
 <p class="legend">${shares.map((share) => html`<span><svg width="10" height="10" aria-hidden="true"><rect class="${share.kind}" width="10" height="10"/></svg>${share.label}: ${count(share.count)} (${percent(share.count / Math.max(1, all))})</span>`)}</p></section>`
 }
@@ -133,16 +153,26 @@ function worstHours({ worst_hours: hours }: Scorecard): Html {
   if (hours.length === 0) {
     return html`<section><h2>Worst hours</h2><p class="quiet">No hour failed more than the mean of the week explains.</p></section>`
   }
-  return html`<section><h2>Worst hours <span class="quiet">most failures beyond the carrier’s own mean of the week</span></h2><div class="scroll"><table>
-<thead><tr><th scope="col">Hour from, UTC</th><th scope="col" class="num">Attempts in the NER</th><th scope="col" class="num">NER</th><th scope="col" class="num">Failed</th><th scope="col" class="num">Excess</th></tr></thead>
-<tbody>${hours.map((hour) => html`<tr><th scope="row">${day(hour.from)}</th><td class="num">${count(hour.attempts)}</td><td class="num">${percent(hour.ner)}</td><td class="num">${count(hour.failures)}</td><td class="num">${signed(hour.excess_failures)}${hour.is_significant ? html`<small class="bad">significant</small>` : null}</td></tr>`)}</tbody></table></div></section>`
+  return html`<section><div class="title"><h2>Worst hours</h2> <p class="quiet">most failures beyond the carrier’s own mean of the week</p></div>${table(
+    'Worst hours',
+    html`<th scope="col">Hour from, UTC</th><th scope="col" class="num">Attempts in the NER</th><th scope="col" class="num">NER</th><th scope="col" class="num">Failed</th><th scope="col" class="num">Excess</th>`,
+    hours.map(
+      (hour) =>
+        html`<tr><th scope="row">${day(hour.from)}</th><td class="num">${count(hour.attempts)}</td><td class="num">${percent(hour.ner)}</td><td class="num">${count(hour.failures)}</td><td class="num">${signed(hour.excess_failures)}${hour.is_significant ? html`<small class="bad">significant</small>` : null}</td></tr>`,
+    ),
+  )}</section>`
 }
 
 function budgets({ budgets: list }: Scorecard): Html | null {
   if (list.length === 0) return null
-  return html`<section><h2>Error budgets <span class="quiet">at the end of the week, over the window of each objective</span></h2><div class="scroll"><table>
-<thead><tr><th scope="col">Objective</th><th scope="col" class="num">Promised</th><th scope="col">Window</th><th scope="col" class="num">Bad of valid</th><th scope="col" class="num">Budget left</th></tr></thead>
-<tbody>${list.map((budget) => html`<tr><th scope="row">${budget.name}${budget.site === null ? null : ` at ${budget.site}`}</th><td class="num">${percent(budget.objective)}</td><td>${day(budget.window_from)} to ${day(budget.window_to)}</td><td class="num">${count(budget.bad)} of ${count(budget.valid)}</td><td class="num">${budgetLeft(budget)}</td></tr>`)}</tbody></table></div></section>`
+  return html`<section><div class="title"><h2>Error budgets</h2> <p class="quiet">at the end of the week, over the window of each objective</p></div>${table(
+    'Error budgets',
+    html`<th scope="col">Objective</th><th scope="col" class="num">Promised</th><th scope="col">Window</th><th scope="col" class="num">Bad of valid</th><th scope="col" class="num">Budget left</th>`,
+    list.map(
+      (budget) =>
+        html`<tr><th scope="row">${budget.name}${budget.site === null ? null : ` at ${budget.site}`}</th><td class="num">${percent(budget.objective)}</td><td>${day(budget.window_from)} to ${day(budget.window_to)}</td><td class="num">${count(budget.bad)} of ${count(budget.valid)}</td><td class="num">${budgetLeft(budget)}</td></tr>`,
+    ),
+  )}</section>`
 }
 
 function budgetLeft({ left_ratio: left, cannot_be_shown }: Scorecard['budgets'][number]): Html {

@@ -14,6 +14,7 @@ import {
   valueText,
   weekText,
 } from './scorecard-parts.js'
+import { table } from './table.js'
 
 const COLUMNS = [
   'attempts',
@@ -52,7 +53,7 @@ export function scorecardsPage(cards: Scorecards): Html {
 }
 
 /** The page. */
-export function scorecardListPage(deps: SeenDeps, cards: Scorecards, week: Week): Html {
+export function scorecardListPage(deps: SeenDeps, cards: Scorecards, week: Week, stored: Html | null): Html {
   const nowS = Math.floor(deps.nowUs() / 1e6)
   const next = weekAt(week.toS)
   const weekLink = (other: Week, text: string) =>
@@ -62,13 +63,14 @@ export function scorecardListPage(deps: SeenDeps, cards: Scorecards, week: Week)
     title: `Scorecards ${week.id}`,
     path: '/scorecards',
     content: [
-      html`<h1>Scorecards <span class="quiet">week ${week.id}, ${cards.week.from.slice(0, 10)} to ${cards.week.to.slice(0, 10)} UTC${cards.week.is_complete ? '' : ', not complete'}</span></h1>`,
+      html`<div class="title"><h1>Scorecards</h1> <p class="quiet">week ${week.id}, ${cards.week.from.slice(0, 10)} to ${cards.week.to.slice(0, 10)} UTC${cards.week.is_complete ? '' : ', not complete'}</p></div>`,
       html`<p>${weekLink(weekBefore(week), '←')}${next.fromS <= nowS ? html` · ${weekLink(next, '→')}` : null} · all carriers as ${formats.map((format) => html` <a href="/v1/scorecards?week=${week.id}&amp;format=${format}">${format.toUpperCase()}</a>`)}</p>`,
       html`<section>${
         cards.carriers.length === 0
           ? html`<h2>None</h2><p class="quiet">There is no carrier to show.</p>`
           : listTable(cards, week)
       }</section>`,
+      stored,
       html`<section><h2>How to read it</h2><p class="quiet">The grade goes by the lower bound of the NER, so it needs attempts: below 100 a carrier is not rated, below 400 the grade is of low confidence. Shares of carriers with other destinations do not compare; the document of all carriers has the NER on shared prefixes.</p></section>`,
     ],
   })
@@ -76,18 +78,21 @@ export function scorecardListPage(deps: SeenDeps, cards: Scorecards, week: Week)
 
 function listTable(cards: Scorecards, week: Week): Html {
   const columns = PAGE_COLUMNS.map((id) => cards.carriers[0]!.rows.find((row) => row.id === id)!)
-  return html`<div class="scroll"><table class="many"><caption class="hidden">Scorecards of ${week.id}</caption>
-<thead><tr><th scope="col">Carrier</th><th scope="col">Grade</th><th scope="col">Week before</th>${columns.map(({ name }) => html`<th scope="col" class="num">${name}</th>`)}<th scope="col">Scorecard</th></tr></thead>
-<tbody>${cards.carriers.map((line) => {
-    const href = (format: string) =>
-      `/v1/carriers/${encodeURIComponent(line.carrier.id)}/scorecard?week=${week.id}&format=${format}`
-    return html`<tr><th scope="row"><a href="/carriers/${encodeURIComponent(line.carrier.id)}">${line.carrier.name}</a></th><td><b>${line.grade.grade}</b>${confidence(line)}</td><td>${line.previous_grade.grade}</td>${PAGE_COLUMNS.map(
-      (id) => {
-        const row = line.rows.find((known) => known.id === id)!
-        return html`<td class="num">${row.value === null ? html`<span class="none">${valueText(row)}</span>` : valueText(row)}</td>`
-      },
-    )}<td><a href="${href('html')}">Open</a> · <a href="${href('csv')}">CSV</a> · <a href="${href('pdf')}">PDF</a></td></tr>`
-  })}</tbody></table></div>`
+  return html`${table(
+    `Scorecards of ${week.id}`,
+    html`<th scope="col">Carrier</th><th scope="col">Grade</th><th scope="col">Week before</th>${columns.map(({ name }) => html`<th scope="col" class="num">${name}</th>`)}<th scope="col">Scorecard</th>`,
+    cards.carriers.map((line) => {
+      const href = (format: string) =>
+        `/v1/carriers/${encodeURIComponent(line.carrier.id)}/scorecard?week=${week.id}&format=${format}`
+      return html`<tr><th scope="row"><a href="/carriers/${encodeURIComponent(line.carrier.id)}">${line.carrier.name}</a></th><td><b>${line.grade.grade}</b>${confidence(line)}</td><td>${line.previous_grade.grade}</td>${PAGE_COLUMNS.map(
+        (id) => {
+          const row = line.rows.find((known) => known.id === id)!
+          return html`<td class="num">${row.value === null ? html`<span class="none">${valueText(row)}</span>` : valueText(row)}</td>`
+        },
+      )}<td class="nowrap"><a href="${href('html')}">Open</a> · <a href="${href('csv')}">CSV</a> · <a href="${href('pdf')}">PDF</a></td></tr>`
+    }),
+    { look: 'many' },
+  )}`
 }
 
 function confidence({ grade, has_traffic }: CarrierLine): Html | null {
@@ -97,9 +102,14 @@ function confidence({ grade, has_traffic }: CarrierLine): Html | null {
 }
 
 function gradesTable(cards: Scorecards, name: (line: CarrierLine) => Html): Html {
-  return html`<section><h2>Grades</h2><div class="scroll"><table>
-<thead><tr><th scope="col">Carrier</th><th scope="col">Grade</th><th scope="col">Week before</th><th scope="col">Why</th></tr></thead>
-<tbody>${cards.carriers.map((line) => html`<tr><th scope="row">${name(line)}</th><td class="grade-cell grade-${line.grade.grade}"><b>${line.grade.grade}</b>${confidence(line)}</td><td>${line.previous_grade.grade}</td><td>${line.has_traffic ? line.grade.why : 'No traffic: nothing is known.'}${line.grade.deductions.filter(({ status }) => status === 'applied').map(({ why }) => ` ${why}`)}</td></tr>`)}</tbody></table></div></section>`
+  return html`<section><h2>Grades</h2>${table(
+    'Grades',
+    html`<th scope="col">Carrier</th><th scope="col">Grade</th><th scope="col">Week before</th><th scope="col">Why</th>`,
+    cards.carriers.map(
+      (line) =>
+        html`<tr><th scope="row">${name(line)}</th><td class="grade-cell grade-${line.grade.grade}"><b>${line.grade.grade}</b>${confidence(line)}</td><td>${line.previous_grade.grade}</td><td>${line.has_traffic ? line.grade.why : 'No traffic: nothing is known.'}${line.grade.deductions.filter(({ status }) => status === 'applied').map(({ why }) => ` ${why}`)}</td></tr>`,
+    ),
+  )}</section>`
 }
 
 function inGroups<Item>(items: readonly Item[], size: number): Item[][] {
@@ -110,9 +120,14 @@ function inGroups<Item>(items: readonly Item[], size: number): Item[][] {
 
 function numbersTable(cards: Scorecards, columns: readonly string[]): Html {
   const head = columns.map((id) => cards.carriers[0]!.rows.find((row) => row.id === id)!)
-  return html`<section><h2>${head.map(({ name }, index) => (index === 0 ? name : `, ${name}`))}</h2><div class="scroll"><table>
-<thead><tr><th scope="col">Carrier</th>${head.map(({ name }) => html`<th scope="col" class="num">${name}</th>`)}</tr></thead>
-<tbody>${cards.carriers.map((line) => html`<tr><th scope="row">${line.carrier.name}</th>${columns.map((id) => numberCell(line, id, cards.trend_weeks))}</tr>`)}</tbody></table></div></section>`
+  return html`<section><h2>${head.map(({ name }, index) => (index === 0 ? name : `, ${name}`))}</h2>${table(
+    head.map(({ name }) => name).join(', '),
+    html`<th scope="col">Carrier</th>${head.map(({ name }) => html`<th scope="col" class="num">${name}</th>`)}`,
+    cards.carriers.map(
+      (line) =>
+        html`<tr><th scope="row">${line.carrier.name}</th>${columns.map((id) => numberCell(line, id, cards.trend_weeks))}</tr>`,
+    ),
+  )}</section>`
 }
 
 function numberCell(line: CarrierLine, id: string, weeks: readonly string[]): Html {
@@ -135,14 +150,16 @@ function sharedTable({ carriers, shared_reason: reason }: Scorecards): Html {
       : reason === 'too_many_attempts'
         ? 'There are more attempts in this week than one answer can read.'
         : 'No two carriers share a destination prefix with ten attempts.'
-  return html`<section><h2>On shared destinations <span class="quiet">the NER of each carrier on prefixes that others carried too, beside what the others made of the same mix</span></h2>${
+  return html`<section><div class="title"><h2>On shared destinations</h2> <p class="quiet">the NER of each carrier on prefixes that others carried too, beside what the others made of the same mix</p></div>${
     lines.length === 0
       ? html`<p class="quiet">${why}</p>`
-      : html`<div class="scroll"><table>
-<thead><tr><th scope="col">Carrier</th><th scope="col" class="num">Prefixes</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">NER</th><th scope="col" class="num">Others, same mix</th><th scope="col">Verdict</th></tr></thead>
-<tbody>${lines.map(
-          ({ line, shared }) =>
-            html`<tr><th scope="row">${line.carrier.name}</th><td class="num">${count(shared.prefixes)}</td><td class="num">${count(shared.attempts)}</td><td class="num">${percent(shared.ner)}</td><td class="num">${percent(shared.expected_ner)}</td><td class="nowrap">${shared.is_significant ? (shared.ner > shared.expected_ner ? html`<b class="good">better than the others</b>` : html`<b class="bad">worse than the others</b>`) : 'no significant difference'}</td></tr>`,
-        )}</tbody></table></div>`
+      : html`${table(
+          'Carriers on shared destinations',
+          html`<th scope="col">Carrier</th><th scope="col" class="num">Prefixes</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">NER</th><th scope="col" class="num">Others, same mix</th><th scope="col">Verdict</th>`,
+          lines.map(
+            ({ line, shared }) =>
+              html`<tr><th scope="row">${line.carrier.name}</th><td class="num">${count(shared.prefixes)}</td><td class="num">${count(shared.attempts)}</td><td class="num">${percent(shared.ner)}</td><td class="num">${percent(shared.expected_ner)}</td><td class="nowrap">${shared.is_significant ? (shared.ner > shared.expected_ner ? html`<b class="good">better than the others</b>` : html`<b class="bad">worse than the others</b>`) : 'no significant difference'}</td></tr>`,
+          ),
+        )}`
   }</section>`
 }

@@ -12,6 +12,8 @@ import { sparkline } from './chart.js'
 import { count, day, duration, NONE, percent, plural } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { type PageRange, page, stepFor } from './layout.js'
+import { moment } from './moment.js'
+import { table } from './table.js'
 
 const POINTS_MAX = 24
 
@@ -31,7 +33,7 @@ export async function slosPage(deps: SeenDeps, seen: SeenSlos, range: PageRange)
     path: '/slos',
     range,
     content: [
-      html`<h1>Objectives <span class="quiet">at ${day(isoOf(atS * 1e6))} UTC</span></h1>`,
+      html`<div class="title"><h1>Objectives</h1> <p class="quiet">at ${moment(isoOf(atS * 1e6), day(isoOf(atS * 1e6)))} UTC</p></div>`,
       slos.length === 0 ? noObjective() : slos.map((slo) => sloSection(slo, states, series, range)),
       slos.length === 0 ? null : howToRead(),
     ],
@@ -65,7 +67,7 @@ function sloSection(
   )
   const rows = own.filter(({ state }) => state.windows.at(-1)?.reason !== 'no_traffic')
   const silent = own.filter(({ state }) => state.windows.at(-1)?.reason === 'no_traffic')
-  return html`<section><h2>${slo.name ?? slo.id} <span class="quiet">${percentText(slo.objective)} ${GOOD[slo.indicator]} in ${plural(slo.window_days, 'day')}, ${EACH[slo.each]} · <a href="/v1/slos/${slo.id}/burn">JSON</a></span></h2>
+  return html`<section><div class="title"><h2>${slo.name ?? slo.id}</h2> <p class="quiet">${percentText(slo.objective)} ${GOOD[slo.indicator]} in ${plural(slo.window_days, 'day')}, ${EACH[slo.each]} · <a href="/v1/slos/${slo.id}/burn">JSON</a></p></div>
 ${rows.length === 0 ? null : sloTable(slo, rows, range)}
 ${silent.length === 0 ? null : html`<p class="quiet">No traffic in the whole window, so nothing is known: ${silent.map(({ state }) => whoOf(state)).join(', ')}.</p>`}</section>`
 }
@@ -76,15 +78,18 @@ function sloTable(
   range: PageRange,
 ): Html {
   const windows = rows[0]?.state.windows ?? []
-  return html`<div class="scroll"><table><caption class="hidden">Burn and budget of ${slo.name ?? slo.id}</caption>
-<thead><tr><th scope="col">About</th><th scope="col">Now</th><th scope="col">Budget left</th>${windows.map(({ name }) => html`<th scope="col" class="num">${name}</th>`)}<th scope="col">Burn of 1h, ${range.words}</th></tr></thead>
-<tbody>${rows.map(({ state, burns }) => sloRow(state, burns))}</tbody></table></div>`
+  return html`${table(
+    `Burn and budget of ${slo.name ?? slo.id}`,
+    html`<th scope="col">About</th><th scope="col">Now</th><th scope="col">Budget left</th>${windows.map(({ name }) => html`<th scope="col" class="num">${name}</th>`)}<th scope="col">Burn of 1h, ${range.words}</th>`,
+    rows.map(({ state, burns }) => sloRow(state, burns, range)),
+    { look: 'cards slo' },
+  )}`
 }
 
-function sloRow(state: SloState, burns: readonly (number | undefined)[]): Html {
+function sloRow(state: SloState, burns: readonly (number | undefined)[], range: PageRange): Html {
   const words = budgetWords(state)
   const points = burns.map((burn) => burn ?? null)
-  return html`<tr><th scope="row">${whoOf(state)}</th><td>${verdictBadge(state)}</td><td>${budgetBar(state)}${words.map((sentence) => html`<div class="quiet small">${sentence}</div>`)}</td>${state.windows.map((window) => burnCell(state, window))}<td>${sparkline(points, { floor: 0, max: 1, label: `Burn of 1h: ${burnsText(points)}` })}</td></tr>`
+  return html`<tr><th scope="row">${whoLink(state, range)}</th><td class="wide" data-label="Now">${verdictBadge(state)}</td><td class="wide budget" data-label="Budget left">${budgetBar(state)}${words.map((sentence) => html`<div class="quiet small">${sentence}</div>`)}</td>${state.windows.map((window) => burnCell(state, window))}<td class="wide" data-label="Burn of 1h">${sparkline(points, { floor: 0, max: 1, label: `Burn of 1h: ${burnsText(points)}` })}</td></tr>`
 }
 
 function burnsText(points: readonly (number | null)[]): string {
@@ -96,12 +101,19 @@ function whoOf({ instance: { labels } }: SloState): string {
   return [labels.carrier, labels.site].filter((part) => part !== undefined).join(' at ') || 'platform'
 }
 
+function whoLink(state: SloState, range: PageRange): Content {
+  const { carrier } = state.instance.labels
+  return carrier === undefined
+    ? whoOf(state)
+    : html`<a href="/carriers/${encodeURIComponent(carrier)}${range.query}">${whoOf(state)}</a>`
+}
+
 /** The gravest first: what fires, then maintenance, then what the budget says. */
 function verdictBadge({ verdict, isInMaintenance, budget, isInsufficient }: SloState): Html {
-  const badge = (look: string, word: string, title: string) =>
-    html`<span class="badge ${look}" title="${title}">${word}</span>`
+  const badge = (look: string, word: string, why: Content) =>
+    html`<span class="badge ${look}">${word}</span><details class="small"><summary>rules</summary>${why}</details>`
   const { fired } = verdict
-  const held = verdict.pairs.map(pairText).join('\n')
+  const held = verdict.pairs.map((pair) => html`<div>${pairText(pair)}</div>`)
   if (fired !== undefined)
     return html`${badge(fired.pair.severity === 'page' ? 'bad' : '', fired.pair.severity, held)}<div class="quiet small">${fired.why}</div>`
   if (isInMaintenance) return badge('plain', 'maintenance', 'taken out of every window and of the budget')
@@ -135,14 +147,14 @@ function leftWords(leftRatio: number): string {
 function burnCell({ verdict }: SloState, window: SloWindow): Html {
   const doubt = `${count(window.bad)} bad of ${plural(window.valid, 'valid attempt')}${window.takenOut.valid > 0 ? `; maintenance took out ${count(window.takenOut.valid)}` : ''}`
   if (window.burn === null)
-    return html`<td class="num none" title="${doubt}">${WORDS[window.reason ?? 'no_traffic']}</td>`
+    return html`<td class="num none" data-label="${window.name}">${WORDS[window.reason ?? 'no_traffic']}<span class="hidden">; ${doubt}</span></td>`
   const { fired } = verdict
   const isFiring = fired?.pair.longS === window.windowS || fired?.pair.shortS === window.windowS
-  return html`<td class="num${isFiring ? ' worse' : ''}" title="${doubt}"><span class="value">${burnText(window.burn)}</span><br><small>${window.isInsufficient ? html`insufficient<br>data` : `${count(window.bad)} of ${count(window.valid)}`}</small></td>`
+  return html`<td class="num${isFiring ? ' worse' : ''}" data-label="${window.name}" title="${doubt}"><span class="value">${burnText(window.burn)}</span><br><small>${window.isInsufficient ? html`insufficient<br>data` : `${count(window.bad)} of ${count(window.valid)}`}</small></td>`
 }
 
 const WORDS = { no_traffic: 'no traffic', no_valid: 'not defined', maintenance: 'maintenance' }
 
 function howToRead(): Html {
-  return html`<section><h2>How to read it</h2><p class="quiet">Burn 1 spends the budget in exactly the window of the objective. Somebody is told when a long and its short window burn together (hover the badge), never for fewer than 5 bad attempts (a ticket: 3), and a page only when the interval of the bad share shows that the objective is missed. Only legs of configured carriers count; wrong numbers, redirects and our own faults count for nobody.</p></section>`
+  return html`<section><h2>How to read it</h2><p class="quiet">Burn 1 spends the budget in exactly the window of the objective. Somebody is told when a long and its short window burn together (open “rules” under the word), never for fewer than 5 bad attempts (a ticket: 3), and a page only when the interval of the bad share shows that the objective is missed. Only legs of configured carriers count; wrong numbers, redirects and our own faults count for nobody.</p></section>`
 }

@@ -27,7 +27,13 @@ body {
 }
 a { color: var(--accent); text-decoration: none; }
 a:hover, a:focus-visible { text-decoration: underline; }
+p a, .tap a, dd a { text-decoration: underline; text-underline-offset: 2px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.scroll:focus-visible, main:focus-visible { outline-offset: -2px; }
+main:focus { outline: none; }
+main[data-refresh] { overflow-anchor: none; }
+.skip { position: absolute; left: 8px; top: -60px; padding: 6px 12px; background: var(--panel); z-index: 2; }
+.skip:focus { top: 8px; }
 code, pre, .mono { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 12.5px; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .quiet { color: var(--quiet); }
@@ -43,7 +49,7 @@ code, pre, .mono { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consola
 }
 .top .brand { font-weight: 700; font-size: 17px; color: var(--ink); letter-spacing: .01em; }
 .top .brand b { color: var(--accent); }
-.top .where { color: var(--quiet); flex: 1 1 220px; }
+.top .where { color: var(--quiet); flex: 1 1 320px; }
 .badge {
   display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 11.5px; font-weight: 600; line-height: 18px;
   background: var(--warn-bg); color: var(--warn); border: 1px solid currentColor; white-space: nowrap;
@@ -51,16 +57,22 @@ code, pre, .mono { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consola
 .badge.plain { background: none; color: var(--quiet); border-color: var(--line); font-weight: 500; }
 .badge.bad { background: var(--bad-bg); color: var(--bad); }
 .badge.good { background: none; color: var(--good); }
-.ranges { display: flex; flex-wrap: wrap; gap: 2px; }
-.ranges a, .ranges b { padding: 2px 9px; border-radius: 6px; font-weight: 500; }
-.ranges b { background: var(--accent); color: var(--panel); }
+.ranges, .pages { display: flex; flex-wrap: wrap; gap: 2px; }
+.ranges a, .ranges b, .pages a { padding: 2px 9px; border-radius: 6px; font-weight: 500; }
+.ranges [aria-current] { background: var(--accent); color: var(--panel); }
+.pages { margin-left: -9px; flex: 1 1 60%; }
+.pages a { color: var(--ink); }
+.pages [aria-current] { background: var(--bg); box-shadow: inset 0 -2px 0 var(--accent); border-radius: 6px 6px 0 0; font-weight: 650; }
 main { max-width: 1500px; margin: 0 auto; padding: 14px 20px 40px; }
 section { margin: 0 0 16px; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; }
-section > h2, section > header { margin: 0; padding: 10px 14px 2px; }
+section > h2, section > .title { margin: 0; padding: 10px 14px 2px; }
+.title { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 8px; }
+.title h1, .title h2, .title p { margin: 0; min-width: 0; overflow-wrap: anywhere; }
+.title h1 + p { font-size: 15px; }
+.title h2 + p { font-size: 12.5px; }
+main > .title { margin: 2px 0 10px; }
 h1 { margin: 2px 0 10px; font-size: 21px; line-height: 1.25; }
-h1 .quiet { font-weight: 400; font-size: 15px; }
 h2 { font-size: 14.5px; font-weight: 650; }
-h2 .quiet { font-weight: 400; font-size: 12.5px; }
 section > p { margin: 4px 14px 10px; }
 section > pre, section > form, section > ul { margin: 8px 14px 12px; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 16px; align-items: start; }
@@ -68,10 +80,10 @@ section > pre, section > form, section > ul { margin: 8px 14px 12px; }
 .columns > * { min-width: 0; margin: 0; }
 .columns { margin-bottom: 16px; }
 
-.totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(106px, 1fr)); margin: 0; padding: 6px 6px; }
-.totals div { padding: 6px 10px; border-left: 1px solid var(--line); margin-left: -1px; }
+.totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(104px, 1fr)); margin: 0; padding: 6px 6px; }
+.totals div { padding: 6px 4px 6px 9px; border-left: 1px solid var(--line); margin-left: -1px; }
 .totals dt { font-size: 12px; color: var(--quiet); white-space: nowrap; }
-.totals dd { margin: 0; font-size: 21px; font-weight: 600; line-height: 1.25; white-space: nowrap; }
+.totals dd { margin: 0; font-size: 18px; font-weight: 600; line-height: 1.25; }
 .totals dd small { display: block; font-size: 11.5px; font-weight: 400; color: var(--quiet); }
 .tap { display: flex; flex-wrap: wrap; gap: 2px 20px; padding: 8px 14px; font-size: 12.5px; color: var(--quiet); }
 .tap b { font-weight: 600; color: var(--ink); }
@@ -84,13 +96,15 @@ section > pre, section > form, section > ul { margin: 8px 14px 12px; }
 .notes .change b { color: var(--bad); }
 .notes small { color: var(--quiet); font-size: 12px; }
 
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; position: relative; }
 table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; padding: 0 14px 8px; color: var(--quiet); font-size: 12.5px; }
+caption.hidden { padding: 0; }
+caption.shown { text-align: left; padding: 0 14px 8px; color: var(--quiet); font-size: 12.5px; }
 th, td { padding: 6px 10px; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { font-size: 12px; font-weight: 600; color: var(--quiet); white-space: nowrap; vertical-align: bottom; border-top: 0; }
 .many thead th { white-space: normal; }
 .many th, .many td { padding-left: 6px; padding-right: 6px; }
+.many .wraps, .many .wraps small { white-space: normal; }
 tbody th { font-weight: 600; }
 tbody tr:hover { background: var(--stripe); }
 th:first-child, td:first-child { padding-left: 14px; }
@@ -98,7 +112,7 @@ th:first-child, td:first-child { padding-left: 14px; }
 td small, .kpi small { color: var(--quiet); font-size: 11.5px; font-weight: 400; }
 .cell { display: flex; flex-direction: column; align-items: flex-end; gap: 1px; }
 .value { font-weight: 600; }
-.none { color: var(--quiet); font-weight: 400; font-style: italic; opacity: .85; }
+.none { color: var(--quiet); font-weight: 400; font-style: italic; }
 .low .value::after { content: " ?"; color: var(--quiet); font-weight: 400; }
 .worse { background: var(--bad-bg); }
 .worse .value { color: var(--bad); }
@@ -131,14 +145,16 @@ svg.spark, svg.shares { display: block; max-width: 100%; }
 .legend i.bar { background: var(--bar); } .legend i.bar-open { background: var(--bar-open); } .legend i.s-1 { background: var(--accent); }
 .legend i.a-A { background: var(--att-a); } .legend i.a-B { background: var(--att-b); } .legend i.a-C { background: var(--att-c); }
 .legend i.a-none { background: var(--att-none); } .legend i.a-malformed { background: var(--att-malformed); }
-section > .legend { margin: 0 14px 12px; }
+section > .legend { margin: 6px 14px 12px; }
 .chart { margin: 0; padding: 10px 14px 12px; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; }
 .chart svg { display: block; width: 100%; height: auto; margin-top: 6px; }
 .chart details { margin-top: 6px; font-size: 12px; }
 table.plain th, table.plain td { padding: 2px 10px 2px 0; font-size: 12px; }
 table.fixed .shares { width: 100%; }
-td.wide { min-width: 120px; width: 60%; }
-table.fixed th { white-space: nowrap; }
+td.wide { min-width: 120px; }
+table.fixed td.wide { width: 30%; }
+table.fixed th, table.fixed td { padding-left: 7px; padding-right: 7px; }
+table.fixed th:first-child { padding-left: 14px; }
 td small { white-space: nowrap; }
 
 .kpis { display: grid; grid-template-columns: repeat(auto-fill, minmax(232px, 1fr)); gap: 0; margin: 0; padding: 4px; }
@@ -217,23 +233,32 @@ form.find div.find { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items:
 .m-name { color: var(--quiet); }
 .m-body { color: var(--quiet); }
 .m-body b { color: var(--ink); }
-footer { max-width: 1500px; margin: 0 auto; padding: 0 20px 30px; color: var(--quiet); font-size: 12px; }
-footer a { margin-right: 14px; }
+footer { display: flex; flex-wrap: wrap; gap: 4px 14px; max-width: 1500px; margin: 0 auto; padding: 0 20px 30px; color: var(--quiet); font-size: 12px; }
+.slo .budget { min-width: 250px; }
+button.pause { min-height: 26px; padding: 1px 9px; background: none; border-color: var(--line); color: var(--ink); font-weight: 500; }
 
 @media (max-width: 760px) {
   main { padding: 10px 10px 30px; }
   .top { padding: 10px 12px; }
-  .top .where { flex-basis: 100%; order: 5; }
+  .top .where, .top .pages, .top .ranges { flex: 1 1 100%; }
+  .top .ranges { margin-left: -9px; }
+  .top .sites { display: none; }
   footer { padding: 0 12px 24px; }
   .totals { grid-template-columns: repeat(3, 1fr); }
   .totals dd { font-size: 17px; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards tr, .cards caption { display: block; }
   .cards tr { display: grid; grid-template-columns: 1fr 1fr 1fr; gap: 2px 0; padding: 8px 10px; border-top: 1px solid var(--line); }
+  .cards td > svg { max-width: 100%; }
   .cards td, .cards th { display: block; padding: 4px; border: 0; border-radius: 4px; text-align: left; min-width: 0; }
-  .cards th, .cards td.wide { grid-column: 1 / -1; width: auto; }
+  .cards th, .cards td.wide, table.fixed td.wide { grid-column: 1 / -1; width: auto; }
+  table.fixed th, table.fixed td, table.fixed th:first-child { padding: 4px; }
   .cards td::before { content: attr(data-label); display: block; font-size: 11px; color: var(--quiet); }
   .cards .cell { align-items: flex-start; }
+  .cards .cell > span:not(.hidden) { display: flex; flex-direction: column-reverse; }
+  .cards tbody { padding: 0; }
+  .cards.slo td.num { text-align: left; }
+  .slo .budget { min-width: 0; }
   .cards td.wide-att { grid-column: span 2; }
   .cards.why td { grid-column: 1 / -1; }
   .ladder li { grid-template-columns: 64px 30px minmax(0, 1fr); gap: 2px 8px; }
