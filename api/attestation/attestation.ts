@@ -1,6 +1,7 @@
 /**
  * What calls claim about their caller (STIR/SHAKEN): levels by carrier and direction, against the week before, over time,
- * and how attempts of each level ended. Claimed: the token is decoded, its signature is not verified.
+ * and how attempts of each level ended; beside it what the signatures say of these claims (`signed`), what became of them
+ * between the legs of a call (`between_legs`), and the certificates behind them. Levels are claimed: the token is decoded.
  *
  * Takes    a checked question, whose range is whole minutes.
  * Returns  the answer of `/v1/attestation`; the page at /attestation shows the same.
@@ -8,16 +9,18 @@
  */
 import { z } from 'zod'
 import { attestationARate } from '../../schemas/kpi/attestation.js'
-import { LOW_CONFIDENCE_BELOW } from '../../schemas/kpi-catalog.js'
 import type { SeenDeps } from '../deps.js'
 import { ApiError } from '../errors.js'
+import { certificatesAnswer, readCertificates, SOON_DAYS } from '../identity/certificates.js'
 import { type RatioValue, ratioValue } from '../kpi/answer.js'
-import { rounded, wilsonInterval } from '../kpi/interval.js'
 import { type KpiQuery, kpiQueryOf, kpisNamed } from '../kpi/query.js'
 import { type KpiGroup, readKpiGroups } from '../kpi/series.js'
 import { addSums, countOf, emptySums, mapOf, type Sums } from '../kpi/sums.js'
 import { isoOf, type Span } from '../time-span.js'
+import { betweenLegs, readBetweenLegs } from './between-legs.js'
 import { type Counted, type OutcomeCounts, readOutcomes } from './outcomes.js'
+import { ratioOf } from './share.js'
+import { readSigned, signedAnswer } from './signed.js'
 
 export const LEVELS = ['A', 'B', 'C', 'none', 'malformed'] as const
 export type Level = (typeof LEVELS)[number]
@@ -64,6 +67,8 @@ const outcome = z.object({
   responses: z.object({ 603: z.number(), 607: z.number(), 608: z.number() }),
 })
 
+const whyNot = z.enum(['not_kept', 'too_many_attempts'])
+
 export const attestationAnswer = z
   .object({
     from: z.string(),
@@ -74,14 +79,25 @@ export const attestationAnswer = z
       .describe('The same range a week earlier; null: not kept any more.'),
     step_s: z.number().nullable(),
     as_of: z.string().nullable(),
-    verified: z.literal(false).describe('Levels are what tokens claim. No signature is checked.'),
+    verified: z
+      .literal(false)
+      .describe('Levels and shares are what tokens claim. What was checked of them stands in signed.'),
     directions: z.array(group).describe('All carriers of the question together.'),
     groups: z.array(group).describe('One a carrier and direction.'),
     outcomes: z
       .array(outcome)
       .nullable()
       .describe('Read from attempts, so that a minute that was just written may differ from the shares.'),
-    outcomes_reason: z.enum(['not_kept', 'too_many_attempts']).optional().describe('Why outcomes is null.'),
+    outcomes_reason: whyNot.optional().describe('Why outcomes is null.'),
+    signed: signedAnswer.describe(
+      'Tokens that were looked at, some minutes behind the calls (docs/identity.md).',
+    ),
+    certificates: certificatesAnswer.pick({ within_days: true, certificates: true, certificates_cut: true }),
+    between_legs: z
+      .array(betweenLegs)
+      .nullable()
+      .describe('By whom calls came from and went to; carrier narrows either side, direction nothing.'),
+    between_legs_reason: whyNot.optional().describe('Why between_legs is null.'),
   })
   .meta({ title: 'Attestation' })
 
@@ -111,10 +127,14 @@ export async function readAttestation(
     exact: false,
   }
   const earlier = earlierOf(deps, query)
-  const [groups, before, outcomes] = await Promise.all([
+  const nowS = Math.floor(deps.nowUs() / 1e6)
+  const [groups, before, outcomes, signed, certificates, pairs] = await Promise.all([
     readKpiGroups(readers, config, query),
     earlier === null ? null : readKpiGroups(readers, config, earlier),
-    readOutcomes(readers, config, query, Math.floor(deps.nowUs() / 1e6)),
+    readOutcomes(readers, config, query, nowS),
+    readSigned(deps, query, stepS, where),
+    readCertificates(deps, query, where, SOON_DAYS),
+    readBetweenLegs(readers, config, query, where, nowS),
   ])
   const { asOfUs } = deps.live()
   return {
@@ -130,6 +150,14 @@ export async function readAttestation(
     groups: groups.map((one) => groupOf(query, one, before === null ? null : sumsOf(before, one.by))),
     outcomes: typeof outcomes === 'string' ? null : outcomesOf(outcomes),
     ...(typeof outcomes === 'string' ? { outcomes_reason: outcomes } : {}),
+    signed,
+    certificates: {
+      within_days: certificates.within_days,
+      certificates: certificates.certificates,
+      certificates_cut: certificates.certificates_cut,
+    },
+    between_legs: typeof pairs === 'string' ? null : pairs.map(({ sites: _, ...pair }) => pair),
+    ...(typeof pairs === 'string' ? { between_legs_reason: pairs } : {}),
   }
 }
 
@@ -208,26 +236,6 @@ function countsIn(sums: Sums): Record<Level, number> {
 
 function allOf(sums: Sums): number {
   return Object.values(mapOf(sums, 'attestations')).reduce((all, count) => all + count, 0)
-}
-
-function ratioOf(
-  numerator: number,
-  denominator: number,
-  excluded = 0,
-  version = attestationARate.version,
-): RatioValue {
-  const interval = wilsonInterval(numerator, denominator)
-  return {
-    value: denominator === 0 ? null : numerator / denominator,
-    unit: 'ratio',
-    numerator,
-    denominator,
-    excluded,
-    interval: interval === null ? null : interval.map(rounded),
-    ...(denominator > 0 && denominator < LOW_CONFIDENCE_BELOW ? { low_confidence: true as const } : {}),
-    ...(denominator > 0 ? {} : { reason: excluded > 0 ? ('no_attempts' as const) : ('no_traffic' as const) }),
-    version,
-  }
 }
 
 function changeOf(now: RatioValue, then: RatioValue | null): (typeof CHANGES)[number] {

@@ -9,6 +9,7 @@
  * Throws   what the readers throw, but for the limit of a statement.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import { asr } from '../../schemas/kpi/asr.js'
 import { rate487 } from '../../schemas/kpi/rate-487.js'
 import { shortCallRate } from '../../schemas/kpi/short-call-rate.js'
@@ -78,9 +79,10 @@ function statementOf(query: KpiQuery): string {
     countIf(disposition = 'BLOCKED') AS blocked, countIf(disposition = 'IDENTITY') AS identity,
     countIf(final_code = 603) AS code603, countIf(final_code = 607) AS code607, countIf(final_code = 608) AS code608
   FROM (SELECT direction, attestation, disposition, final_code, ${answers.join(', ')}
-    FROM call_attempts FINAL
-    WHERE state = 'closed' AND invited AND minute >= toDateTime({from_s:UInt32}, 'UTC')
-      AND minute < toDateTime({to_s:UInt32}, 'UTC') AND ${conditionsOf(query)})
+    FROM ${judgedAttempts({
+      minutes: `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`,
+      where: `state = 'closed' AND invited AND ${conditionsOf(query)}`,
+    })})
   GROUP BY direction, level`
 }
 

@@ -1,4 +1,5 @@
 /** Which attempts a pack is about, as SQL: those of the window, and of them those that failed as asked. */
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import type { FailureClass } from './classes.js'
 import type { PackRequest } from './request.js'
 
@@ -8,9 +9,20 @@ export interface PackScope {
   classes: readonly FailureClass[]
 }
 
+const MINUTES = `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`
+const OF_CARRIER = `party = 'carrier' AND carrier = {carrier:String}`
+
 /** Of the carrier, by the minute of the INVITE. */
-export const IN_WINDOW = `party = 'carrier' AND carrier = {carrier:String} AND state != 'fragment'
-  AND minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`
+export const IN_WINDOW = `${OF_CARRIER} AND state != 'fragment' AND ${MINUTES}`
+
+/** Verdicts on attempts in the window. */
+export const VERDICTS_IN_WINDOW = `${OF_CARRIER} AND ${MINUTES}`
+
+/** For the place of a table: the attempts of the window as they are judged. */
+export const ATTEMPTS_IN_WINDOW = judgedAttempts({
+  minutes: MINUTES,
+  where: `${OF_CARRIER} AND state != 'fragment'`,
+})
 
 export function windowParameters({ request: { carrier, fromS, toS } }: PackScope): Record<string, unknown> {
   return { carrier, from_s: fromS, to_s: toS }

@@ -7,7 +7,7 @@
 import { ApiError } from '../errors.js'
 import type { Readers } from '../readers.js'
 import { isoOf } from '../time-span.js'
-import { IN_WINDOW, type PackScope, windowParameters } from './attempt-filter.js'
+import { ATTEMPTS_IN_WINDOW, type PackScope, VERDICTS_IN_WINDOW, windowParameters } from './attempt-filter.js'
 import type { PackRequest } from './request.js'
 
 export interface AttemptsState {
@@ -17,7 +17,7 @@ export interface AttemptsState {
   incomplete: number
   /** Of every attempt of the window: its id, outcome and delays. Two packs with the same one rest on the same attempts. */
   digest: string
-  /** When the last row of the window was stored, calls that ended in it among them; 0 without rows. */
+  /** When the last row of the window was stored, calls that ended in it and verdicts among them; 0 without rows. */
   storedS: number
   /** Rows stored after the moment asked for. */
   storedLater: number
@@ -35,7 +35,7 @@ export async function readState(
     `SELECT count() AS attempts, countIf(state = 'closed') AS closed, countIf(state = 'open') AS open,
        countIf(state = 'incomplete') AS incomplete, ${later},
        hex(groupBitXor(sipHash64(${DIGESTED.map((column) => `toString(${column})`).join(', ')}))) AS digest
-     FROM call_attempts FINAL WHERE ${IN_WINDOW}`,
+     FROM ${ATTEMPTS_IN_WINDOW}`,
     parameters,
   )
   // Durations belong to the minute in which a call ended: its INVITE may be of before the window.
@@ -46,15 +46,22 @@ export async function readState(
        AND end_minute >= toDateTime({from_s:UInt32}, 'UTC') AND end_minute < toDateTime({to_s:UInt32}, 'UTC')`,
     parameters,
   )
+  // With those that hold no more, and without FINAL, which leaves them out.
+  const [judged] = await readers.select<Record<string, string>>(
+    `SELECT countIf(judged_at > toDateTime({as_of_s:UInt32}, 'UTC')) AS later, toUInt32(max(judged_at)) AS stored_s
+     FROM attempt_verdicts WHERE ${VERDICTS_IN_WINDOW}`,
+    parameters,
+  )
   const of = (name: string) => Number(row?.[name] ?? 0)
+  const beside = [ended, judged]
   return {
     attempts: of('attempts'),
     closed: of('closed'),
     open: of('open'),
     incomplete: of('incomplete'),
     digest: (row?.digest ?? '').toLowerCase().padStart(16, '0'),
-    storedS: Math.max(of('stored_s'), Number(ended?.stored_s ?? 0)),
-    storedLater: of('later') + Number(ended?.later ?? 0),
+    storedS: Math.max(of('stored_s'), ...beside.map((rows) => Number(rows?.stored_s ?? 0))),
+    storedLater: beside.reduce((sum, rows) => sum + Number(rows?.later ?? 0), of('later')),
   }
 }
 

@@ -7,9 +7,9 @@
  */
 
 import type { Readers } from '../readers.js'
-import { PREFIX_ATTEMPTS_MIN, PREFIX_DIGITS } from '../scorecards/destinations.js'
+import { PREFIX_ATTEMPTS_MIN } from '../scorecards/destinations.js'
 import { isoOf } from '../time-span.js'
-import { classesHit, IN_WINDOW, type PackScope, windowParameters } from './attempt-filter.js'
+import { ATTEMPTS_IN_WINDOW, classesHit, type PackScope, windowParameters } from './attempt-filter.js'
 
 export const SECTIONS = [
   'total',
@@ -38,26 +38,19 @@ export interface Count {
   failures: number
 }
 
-// As api/scorecards/destinations.ts has it.
-const ROUTING = `if(positionCaseInsensitive(request_uri, ';rn=') > 0,
-      replaceRegexpAll(extract(request_uri, '(?i)^[^@]*;rn=([+0-9.()-]+)'), '[.()-]', ''), '')`
-const PREFIX = `if(match(number, '^[+]?[0-9]{${PREFIX_DIGITS},}$'),
-      substring(number, 1, least(length(number) - 4, ${PREFIX_DIGITS} + startsWith(number, '+'))), '')`
-
 export async function readCounts(readers: Readers, scope: PackScope): Promise<Count[]> {
   const rows = await readers.selectMasked<
     Record<'section' | 'name' | 'attempts' | 'failures', string>,
     Count
   >(
     `SELECT entry.1 AS section, entry.2 AS name, count() AS attempts, countIf(notEmpty(hit)) AS failures
-     FROM (SELECT hit, ${PREFIX} AS prefix, arrayConcat(
+     FROM (SELECT hit, arrayConcat(
          [('total', ''), ('day', toString(toUInt32(toStartOfDay(minute)))), ('hour', toString(toUInt32(toStartOfHour(minute)))),
           ('site', toString(site)), ('direction', toString(direction)), ('final_code', toString(final_code)),
-          ('q850_cause', toString(q850_cause)), ('disposition', toString(disposition)), ('prefix', prefix)],
+          ('q850_cause', toString(q850_cause)), ('disposition', toString(disposition)), ('prefix', toString(destination))],
          arrayMap(id -> ('class', id), hit)) AS entries
-       FROM (SELECT ${classesHit(scope)} AS hit, minute, site, direction, final_code, q850_cause, disposition,
-           ${ROUTING} AS routing, if(routing = '', called_number, routing) AS number
-         FROM call_attempts FINAL WHERE ${IN_WINDOW} AND state = 'closed'))
+       FROM (SELECT ${classesHit(scope)} AS hit, minute, site, direction, final_code, q850_cause, disposition, destination
+         FROM ${ATTEMPTS_IN_WINDOW} WHERE state = 'closed'))
      ARRAY JOIN entries AS entry
      WHERE section != 'prefix' OR name != ''
      GROUP BY section, name

@@ -4,12 +4,20 @@
  * The sample are those with the smallest ids. An id is the SHA-256 of its key (leg, Call-ID, From tag), so that nobody chose
  * them, over the window they lie as the failures do, and whoever has attempts.csv can check the choice.
  */
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import { type AttemptJson, attemptJsonOf, attemptSelection } from '../attempts/attempt-json.js'
 import type { FoundAttempt } from '../attempts/search.js'
 import { maskedAttempt } from '../masking.js'
 import type { Readers } from '../readers.js'
 import { type Cell, csvOf } from '../scorecards/csv.js'
-import { classesHit, hasFailed, IN_WINDOW, type PackScope, windowParameters } from './attempt-filter.js'
+import {
+  ATTEMPTS_IN_WINDOW,
+  classesHit,
+  hasFailed,
+  IN_WINDOW,
+  type PackScope,
+  windowParameters,
+} from './attempt-filter.js'
 
 export const LISTED_MAX = 50_000
 const PAGE = 2_000
@@ -80,8 +88,8 @@ export async function listFailed(
   for (const { firstS, lastS } of await pagesOf(readers, scope)) {
     const rows = await readers.selectMasked<Record<string, unknown>, { attempt: AttemptJson; hit: string[] }>(
       `SELECT ${attemptSelection(false, new Set(COLUMNS))}, ${classesHit(scope)} AS hit
-       FROM call_attempts FINAL
-       WHERE ${IN_WINDOW} AND ${hasFailed(scope)}
+       FROM ${ATTEMPTS_IN_WINDOW}
+       WHERE ${hasFailed(scope)}
          AND minute >= toDateTime({first_s:UInt32}, 'UTC') AND minute <= toDateTime({last_s:UInt32}, 'UTC')
        ORDER BY minute, attempt_id LIMIT {page:UInt32}`,
       { ...windowParameters(scope), first_s: firstS, last_s: lastS, page: LISTED_MAX - listed },
@@ -99,8 +107,8 @@ export async function listFailed(
 /** Minutes that hold about a page together: few columns are read to find them, all columns of these minutes only. */
 async function pagesOf(readers: Readers, scope: PackScope): Promise<{ firstS: number; lastS: number }[]> {
   const minutes = await readers.select<{ minute_s: number; failures: string }>(
-    `SELECT toUInt32(minute) AS minute_s, count() AS failures FROM call_attempts FINAL
-     WHERE ${IN_WINDOW} AND ${hasFailed(scope)} GROUP BY minute ORDER BY minute`,
+    `SELECT toUInt32(minute) AS minute_s, count() AS failures FROM ${ATTEMPTS_IN_WINDOW}
+     WHERE ${hasFailed(scope)} GROUP BY minute ORDER BY minute`,
     windowParameters(scope),
   )
   const pages: { firstS: number; lastS: number; failures: number }[] = []
@@ -124,21 +132,25 @@ function cellsOf(attempt: AttemptJson): Cell[] {
   })
 }
 
+const SAMPLED_MINUTES = `minute IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))`
+const SAMPLED = judgedAttempts({
+  minutes: SAMPLED_MINUTES,
+  prewhere: `${SAMPLED_MINUTES} AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))`,
+  where: IN_WINDOW,
+})
+
 /** In the order of their INVITEs. */
 export async function sampleFailed(readers: Readers, scope: PackScope): Promise<FoundAttempt[]> {
   const keys = await readers.select<{ minute_s: number; id: string }>(
-    `SELECT toUInt32(minute) AS minute_s, lower(hex(attempt_id)) AS id FROM call_attempts FINAL
-     WHERE ${IN_WINDOW} AND ${hasFailed(scope)} ORDER BY attempt_id LIMIT {calls:UInt32}`,
+    `SELECT toUInt32(minute) AS minute_s, lower(hex(attempt_id)) AS id FROM ${ATTEMPTS_IN_WINDOW}
+     WHERE ${hasFailed(scope)} ORDER BY attempt_id LIMIT {calls:UInt32}`,
     { ...windowParameters(scope), calls: scope.request.calls },
   )
   const found: FoundAttempt[] = []
   for (let at = 0; at < keys.length; at += SAMPLE_PAGE) {
     const page = keys.slice(at, at + SAMPLE_PAGE)
     const rows = await readers.selectMasked<Record<string, unknown>, FoundAttempt>(
-      `SELECT ${attemptSelection(false)} FROM call_attempts FINAL
-       PREWHERE minute IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))
-         AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
-       WHERE ${IN_WINDOW} AND ${hasFailed(scope)}`,
+      `SELECT ${attemptSelection(false)} FROM ${SAMPLED} WHERE ${hasFailed(scope)}`,
       {
         ...windowParameters(scope),
         minutes: [...new Set(page.map(({ minute_s }) => minute_s))],
