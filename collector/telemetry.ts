@@ -10,12 +10,24 @@ import type { CaptureCounters } from './capture/capture.js'
 import type { CaptureRoleStatus } from './capture-role.js'
 import type { StoreStatus } from './store-role.js'
 
+/** Of the evidence passes (evidence/job.ts). */
+export interface EvidenceSnapshot {
+  isLeader: boolean
+  rounds: number
+  lastRoundSeconds: number
+  lagSeconds: number
+  minutesWaiting: number
+  rows: ReadonlyMap<string, number>
+  problem: string
+}
+
 /** What a role does not do has no series. */
 export interface Snapshot {
   live: LiveStatus
   store?: StoreStatus
   capture?: CaptureCounters
   published?: CaptureRoleStatus
+  evidence?: EvidenceSnapshot
 }
 
 interface Sample {
@@ -55,6 +67,14 @@ const READ: Record<ProcessMetricName, (snapshot: Snapshot) => Sample[]> = {
   staleMinutes: ({ store }) => only(store?.staleMinutes),
   asOf: ({ live }) => [{ value: live.asOfUs / 1_000_000 }],
   ready: ({ live }) => [{ value: live.ready ? 1 : 0 }],
+  evidenceLeader: ({ evidence }) => only(evidence && (evidence.isLeader ? 1 : 0)),
+  evidenceLag: ({ evidence }) => only(evidence?.lagSeconds),
+  evidenceMinutes: ({ evidence }) => only(evidence?.minutesWaiting),
+  evidenceSeconds: ({ evidence }) => only(evidence?.lastRoundSeconds),
+  evidenceRounds: ({ evidence }) => only(evidence?.rounds),
+  evidenceRows: ({ evidence }) =>
+    [...(evidence?.rows ?? [])].map(([pass, rows]) => ({ value: rows, labels: { pass } })),
+  evidenceProblem: ({ evidence }) => only(evidence && (evidence.problem === '' ? 0 : 1)),
 }
 
 /** @returns a function that gives the text of `/metrics` as of now */

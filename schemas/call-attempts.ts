@@ -31,7 +31,7 @@ export interface AttemptRow {
   isDeleted: boolean
   busPartition: number
   storedAtS: number
-  factsJson: string
+  factsText: string
 }
 
 const a = (name: string, type: ColumnType, of: (attempt: Attempt) => unknown): Column<AttemptRow> => ({
@@ -113,5 +113,5 @@ export const ATTEMPT_COLUMNS: readonly Column<AttemptRow>[] = [
   a('to_tags', 'Array(String)', (x) => x.toTags),
   a('agents', 'Array(String)', (x) => x.agents),
   a('flags', 'Array(String)', (x) => x.flags),
-  { name: 'facts', type: 'String', of: (row) => row.factsJson },
+  { name: 'facts', type: 'String', of: (row) => row.factsText },
 ]

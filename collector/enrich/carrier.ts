@@ -5,7 +5,7 @@
  * Returns  the attributes of the leg. They are no part of its key: a reload of the configuration changes them and
  *          neither splits nor merges attempts (design.md §4).
  * Throws   nothing; a network that `configSchema` accepted always compiles.
- * Source   metrics.md §10, rule 2 (peer address and port); unmatched is `unknown` and never guessed.
+ * Source   metrics.md §10, rule 2 (peer address and port), then rule 3 (trunk group); unmatched is `unknown` and never guessed.
  *
  * How the sides are told apart
  *   1. An address is ours when an `sbc` prefix holds it and no peer fits it better; a peer fits better with a longer
@@ -20,11 +20,16 @@
  * the leg. The best is the one with the longest prefix, then with a port, then with more conditions (site, direction),
  * then a carrier before a customer, then the first of the file. A peer for a site never matches while the site is unknown.
  *
+ * A leg with one end of ours whose far side no peer matches goes by its trunk group (RFC 4904): the terminating group stands in
+ * the Request-URI of what we send, the originating one in the Contact of what we are sent. Both parameters have to be those of a
+ * carrier in the configuration, which is how a context is said to be ours. Nothing of it is read while no group is configured.
+ *
  * The site is that of the SBC address, else that of the agent. The direction is outbound when our side sent the INVITE.
  */
 import type { Direction, TrunkscopeConfig } from '../../schemas/config.js'
 import type { Ends, LegAttributes } from '../../schemas/leg-attributes.js'
 import { type Address, PrefixTable, readAddress, readPrefix } from '../../sip/ip-prefix.js'
+import { readNameAddr, readUri, trunkGroupKey, trunkGroupOf } from '../../sip/uri.js'
 
 export type { Ends, LegAttributes }
 
@@ -48,6 +53,8 @@ export interface Network {
   readonly sbcs: PrefixTable<string>
   readonly peers: PrefixTable<Peer>
   readonly siteOfAgent: ReadonlyMap<number, string>
+  /** Carriers by `trunkGroupKey`. */
+  readonly trunkGroups: ReadonlyMap<string, string>
   readonly remembered: Map<string, Readonly<LegAttributes>>
 }
 
@@ -82,10 +89,39 @@ export function compileNetwork(config: Pick<TrunkscopeConfig, 'sites' | 'carrier
       order++
     }
   }
-  return { sbcs, peers, siteOfAgent, remembered: new Map() }
+  const trunkGroups = new Map(
+    config.carriers.flatMap(({ id, trunk_groups = [] }) =>
+      trunk_groups.map(({ tgrp, context }) => [trunkGroupKey({ group: tgrp, context }), id] as const),
+    ),
+  )
+  return { sbcs, peers, siteOfAgent, trunkGroups, remembered: new Map() }
 }
 
 export function attributeLeg(network: Network, invite: Ends): Readonly<LegAttributes> {
+  const attributes = attributesOfEnds(network, invite)
+  return attributes.party === 'unknown' && network.trunkGroups.size > 0
+    ? ofTrunkGroup(network, invite, attributes)
+    : attributes
+}
+
+/** Of a leg whose far side no peer matches. */
+function ofTrunkGroup(
+  network: Network,
+  { requestUri = '', contact = '' }: Ends,
+  attributes: Readonly<LegAttributes>,
+): Readonly<LegAttributes> {
+  const { direction } = attributes
+  if (direction === 'unknown') return attributes // No end is ours: whose word it is nobody knows.
+  const uri = direction === 'outbound' ? requestUri : readNameAddr(contact).uri
+  // Nearly no URI names one.
+  if (!/tgrp/i.test(uri)) return attributes
+  const found = trunkGroupOf(readUri(uri))
+  const carrier = found === undefined ? undefined : network.trunkGroups.get(trunkGroupKey(found))
+  if (carrier === undefined) return attributes
+  return { ...attributes, party: 'carrier', carrier, attributionRule: 'trunk_group' }
+}
+
+function attributesOfEnds(network: Network, invite: Ends): Readonly<LegAttributes> {
   const { agentId, sourceAddress, sourcePort, destinationAddress, destinationPort } = invite
   const key = `${agentId} ${sourceAddress} ${sourcePort} ${destinationAddress} ${destinationPort}`
   const known = network.remembered.get(key)

@@ -26,6 +26,8 @@ export const FORGOTTEN_IN: Readonly<Record<string, string>> = {
   attempt_verdicts: 'holds none: ids of attempts',
   call_legs: 'holds none: ids of attempts',
   evidence_leases: 'holds none',
+  attempt_anomalies: 'holds none: ids of attempts, times of messages',
+  anomaly_minutes: 'holds none',
   kpi_minute: 'holds none: sums',
   kpi_hour: 'holds none: sums',
   kpi_day: 'holds none: sums',

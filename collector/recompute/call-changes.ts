@@ -86,7 +86,7 @@ export function changesOf(call: CallFold, stored: readonly StoredAttempt[], judg
       isDeleted: false,
       busPartition,
       storedAtS,
-      factsJson: fold.factsText(facts),
+      factsText: fold.factsText(facts),
       replacesEndMinuteS: here?.endMinuteS ?? 0,
     }
     if (places.length === 0) {

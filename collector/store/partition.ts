@@ -127,9 +127,9 @@ export class StorePartition {
     const facts = this.attempts.factsOf(entry)
     const attempt = this.#fold.attemptOf(entry.id, facts, asOfUs)
     const version = attemptVersion(this.claim, entry.stored?.version ?? 0)
-    const factsJson = this.#fold.factsText(facts)
+    const factsText = this.#fold.factsText(facts)
     const busPartition = this.claim.basePartition
-    rows.attempt({ attempt, version, isDeleted: false, busPartition, storedAtS, factsJson })
+    rows.attempt({ attempt, version, isDeleted: false, busPartition, storedAtS, factsText })
     for (const place of [entry.stored, ...entry.alsoStored]) {
       if (place === undefined || place.minuteS === attempt.minuteS) continue
       ended.row(ENDED_COLUMNS, {
@@ -143,7 +143,7 @@ export class StorePartition {
     const measures = measuresOf(attempt)
     for (const minuteS of this.attempts.staleMinutes(entry, attempt, measures))
       this.staleMinutesS.add(minuteS)
-    this.attempts.encoded(entry, attempt, factsJson)
+    this.attempts.encoded(entry, attempt, factsText)
     const { minuteS, endMinuteS, state, answeredAtUs, invited } = attempt
     const written = { minuteS, endMinuteS, state, answeredAtUs, invited }
     return { entry, attempt: written, version, measures } satisfies EncodedAttempt

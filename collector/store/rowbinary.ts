@@ -185,7 +185,7 @@ export class RowBinaryWriter {
     this.texts(x.toTags)
     this.texts(x.agents)
     this.texts(x.flags)
-    this.text(row.factsJson)
+    this.text(row.factsText)
     this.rows++
   }
 

@@ -26,6 +26,9 @@ const RETAINED: readonly { table: string; from: string; unit: 'Day' | 'Month'; k
   { table: 'kpi_minute', from: 'computed_at', unit: 'Day', keep: 'minutesDays' },
   { table: 'kpi_hour', from: 'computed_at', unit: 'Month', keep: 'hoursMonths' },
   { table: 'kpi_day', from: 'computed_at', unit: 'Month', keep: 'daysMonths' },
+  { table: 'documents', from: 'stored_at', unit: 'Month', keep: 'documentsMonths' },
+  { table: 'identity_checks', from: 'checked_at', unit: 'Month', keep: 'attemptsMonths' },
+  { table: 'audit_trail', from: 'toDateTime(at)', unit: 'Day', keep: 'auditDays' },
 ]
 
 /** UNKNOWN_TABLE, UNKNOWN_DATABASE */

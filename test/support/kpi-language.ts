@@ -3,6 +3,7 @@
  *
  *   file    => comment | set | clock | load | attempt | at | eval, one a line; the first comment is the name of the test
  *   set     => "set" ring_timers_s=20,30,60 | pre_ring_patience_ms=4000            thresholds of this file
+ *              | evidence=on                          the evidence passes look at all attempts before each moment that is asked
  *   clock   => "clock" agent=2 -3s                    the clock of that agent is 3 s behind; times are written in true time
  *   load    => "load" (carrier=… | customer=…) [site=fra] [direction=outbound|inbound] [agent=1,2]
  *   attempt => name["*"copies] event*                  under its load; the same name again goes on with the flow
@@ -36,6 +37,8 @@ export interface KpiFile {
   /** The first comment: what the caller experiences. */
   sentence: string
   thresholds: { ring_timers_s?: number[]; pre_ring_patience_ms?: number }
+  /** Whether the evidence passes look at the attempts before anything is evaluated. */
+  withEvidence: boolean
   /** How far an agent's clock is ahead, by agent number. */
   clocksUs: Map<number, number>
   loads: Load[]
@@ -145,7 +148,15 @@ class Reader {
   #load: Load | undefined
 
   constructor(name: string) {
-    this.#file = { name, sentence: '', thresholds: {}, clocksUs: new Map(), loads: [], evaluations: [] }
+    this.#file = {
+      name,
+      sentence: '',
+      thresholds: {},
+      withEvidence: false,
+      clocksUs: new Map(),
+      loads: [],
+      evaluations: [],
+    }
   }
 
   read(line: string, number: number): void {
@@ -175,6 +186,10 @@ class Reader {
       },
       pre_ring_patience_ms: (value) => {
         this.#file.thresholds.pre_ring_patience_ms = numberOf(value, place)
+      },
+      evidence: (value) => {
+        if (value !== 'on') throw new KpiSyntaxError(place, 'the passes are asked for with: set evidence=on')
+        this.#file.withEvidence = true
       },
     }
     for (const word of words) known(read, word.key || word.text, place)(word.value)

@@ -6,6 +6,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { wilsonInterval } from '../../api/kpi/interval.js'
 import type { Attempt } from '../../schemas/attempt.js'
 import { delayBucket, histogramQuantileMs } from '../../schemas/delay-histogram.js'
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import type { Kpi, QuantileKpi } from '../../schemas/kpi/kpi.js'
 import { MEAN_KPIS, RATIO_KPIS } from '../../schemas/kpi-catalog.js'
 import { attemptMeasures, ROLLUP_COLUMNS } from '../../schemas/kpi-rollup.js'
@@ -123,7 +124,7 @@ export async function sumsOfAttempts(client: ClickHouseClient): Promise<Table> {
     client,
     `SELECT toUInt32(counted_minute) AS minute_s, ${GROUP.join(', ')}, ${columns},
        arraySort(groupArrayIf(assumeNotNull(pdd_ms), ${measured})) AS all_pdd_ms
-     FROM (${attemptMeasures('true', 'true', GROUP)}) GROUP BY minute_s, ${GROUP.join(', ')}`,
+     FROM (${attemptMeasures('true', 'true', GROUP, 'call_attempts', judgedAttempts({ minutes: 'true' }))}) GROUP BY minute_s, ${GROUP.join(', ')}`,
     true,
   )
 }

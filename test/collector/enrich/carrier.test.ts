@@ -310,3 +310,88 @@ describe('attribution of many attempts', () => {
     expect(attributeLeg(small, ends(DAL_SBC, ALPHA))).toEqual(first)
   })
 })
+
+describe('attribution by trunk group (RFC 4904)', () => {
+  const grouped = networkOf({
+    sites: [{ id: 'dal', sbc: [`${DAL_SBC}/32`], agents: [2001] }],
+    carriers: [
+      { id: 'alpha', peers: [`${ALPHA}/32`] },
+      {
+        id: 'delta',
+        peers: ['198.51.100.40/32'],
+        trunk_groups: [
+          { tgrp: 'TG-1', context: '+1-630' },
+          { tgrp: 'tg2', context: 'sbc.example.com' },
+        ],
+      },
+    ],
+  })
+  const URI = 'sip:+16305550100;tgrp=TG-1;trunk-context=+1-630@isp.example.net;user=phone'
+  const out = (requestUri: string) => ({ ...ends(DAL_SBC, STRANGER), requestUri })
+  const into = (contact: string, requestUri = '') => ({ ...ends(STRANGER, DAL_SBC), contact, requestUri })
+
+  test('vector N: the terminating group of what we send stands in the Request-URI', () => {
+    expect(attributeLeg(grouped, out(URI))).toMatchObject({
+      party: 'carrier',
+      carrier: 'delta',
+      site: 'dal',
+      direction: 'outbound',
+      attributionRule: 'trunk_group',
+      farAddress: STRANGER,
+    })
+  })
+
+  test('the originating group of what we are sent stands in Contact, and that of the Request-URI is not asked', () => {
+    expect(attributeLeg(grouped, into(`"A" <${URI}>;expires=60`))).toMatchObject({
+      carrier: 'delta',
+      direction: 'inbound',
+      attributionRule: 'trunk_group',
+    })
+    expect(attributeLeg(grouped, into('<sip:gw@203.0.113.99>', URI))).toMatchObject({ party: 'unknown' })
+    expect(attributeLeg(grouped, { ...out('sip:1@x'), contact: `<${URI}>` })).toMatchObject({
+      party: 'unknown',
+    })
+  })
+
+  test.each([
+    ['without trunk-context', 'sip:+16305550100;tgrp=TG-1@isp.example.net'],
+    ['without tgrp', 'sip:+16305550100;trunk-context=+1-630@isp.example.net'],
+    ['behind the host', 'sip:+16305550100@isp.example.net;tgrp=TG-1;trunk-context=+1-630'],
+    ['in a context that is not ours', 'sip:+1;tgrp=TG-1;trunk-context=+1-631@isp.example.net'],
+    ['of nobody', 'sip:+1;tgrp=TG-9;trunk-context=+1-630@isp.example.net'],
+    ['in a text that is no URI', 'tgrp tgrp;;;trunk-context'],
+    ['with nothing', ''],
+  ])('a group %s says nothing', (_, uri) => {
+    expect(attributeLeg(grouped, out(uri))).toMatchObject({ carrier: 'unknown', attributionRule: 'none' })
+  })
+
+  test('case and separators do not tell groups apart', () => {
+    for (const uri of [
+      'sip:+1;TGRP=tg-1;Trunk-Context=+1(630)@x',
+      'tel:+16305550100;tgrp=TG-1;trunk-context=+1630',
+      'sip:+1;tgrp=TG2;trunk-context=SBC.Example.COM@x',
+    ]) {
+      expect(attributeLeg(grouped, out(uri)).carrier).toBe('delta')
+    }
+  })
+
+  test('a peer comes first, and where no end is ours the group is nobody’s word', () => {
+    expect(attributeLeg(grouped, { ...ends(DAL_SBC, ALPHA), requestUri: URI })).toMatchObject({
+      carrier: 'alpha',
+      attributionRule: 'sbc_peer',
+    })
+    expect(
+      attributeLeg(grouped, { ...ends(STRANGER, '203.0.113.98'), requestUri: URI, contact: URI }),
+    ).toMatchObject({
+      party: 'unknown',
+      direction: 'unknown',
+    })
+  })
+
+  test('two calls between the same ends go by their own groups, whichever came first', () => {
+    const other = out('sip:+1@x')
+    expect(attributeLeg(grouped, other).carrier).toBe('unknown')
+    expect(attributeLeg(grouped, out(URI)).carrier).toBe('delta')
+    expect(attributeLeg(grouped, other).carrier).toBe('unknown')
+  })
+})

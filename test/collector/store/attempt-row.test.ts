@@ -30,7 +30,7 @@ test('a row of an attempt that is spelled out has the bytes of its columns, in t
           isDeleted,
           busPartition: 7,
           storedAtS: 1_795_000_000,
-          factsJson: text,
+          factsText: text,
         }
         const [spelled, byColumn] = [new RowBinaryWriter(), new RowBinaryWriter()]
         spelled.attempt(row)
@@ -62,7 +62,7 @@ test('no two columns are swapped unseen: each has a value of its own', () => {
     isDeleted: true,
     busPartition: 1_001,
     storedAtS: 1_002,
-    factsJson: 'f',
+    factsText: 'f',
   }
   const [spelled, byColumn] = [new RowBinaryWriter(), new RowBinaryWriter()]
   spelled.attempt(row)

@@ -71,7 +71,7 @@ function attempts(count: number, version = 1): Buffer[] {
       isDeleted: false,
       busPartition: 0,
       storedAtS: Math.floor(Date.now() / 1_000),
-      factsJson: `{"of":${n}}`,
+      factsText: `{"of":${n}}`,
     })
   }
   return rows.take()

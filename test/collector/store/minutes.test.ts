@@ -48,7 +48,7 @@ async function store(attempts: Attempt[], row: Partial<AttemptRow> = {}): Promis
       isDeleted: false,
       busPartition: 0,
       storedAtS: Math.floor(Date.now() / 1_000),
-      factsJson: '{}',
+      factsText: '{}',
       ...row,
     })
   }

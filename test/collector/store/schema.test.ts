@@ -16,7 +16,7 @@ afterAll(() => engine.discard())
 const columnsOf = (table: string) =>
   rowsOf<{ name: string; type: string }>(
     engine.writer,
-    `SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = '${table}' ORDER BY position`,
+    `SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = '${table}' AND default_kind != 'MATERIALIZED' ORDER BY position`,
   )
 
 const tables = () =>
@@ -85,6 +85,7 @@ describe('schema', () => {
     expect(ddl.get('kpi_minute')).toContain('TTL computed_at + toIntervalDay(390)')
     expect(ddl.get('kpi_hour')).toContain('TTL computed_at + toIntervalMonth(37)')
     expect(ddl.get('kpi_day')).toContain('TTL computed_at + toIntervalMonth(120)')
+    expect(ddl.get('documents')).toContain('TTL stored_at + toIntervalMonth(25)')
     await applySchema(engine.writer, RETENTION)
   })
 

@@ -39,7 +39,14 @@ describe('users of a server', () => {
     const grants = withAlerts.filter((statement) => /^GRANT.*trunkscope_alerts$/.test(statement))
     expect(
       grants.filter((grant) => grant.includes('INSERT')).map((grant) => /ON calls\.(\S+)/.exec(grant)![1]),
-    ).toEqual(['alert_states', 'alert_transitions', 'alert_deliveries'])
+    ).toEqual([
+      'alert_states',
+      'alert_transitions',
+      'alert_deliveries',
+      'documents',
+      'document_runs',
+      'audit_trail',
+    ])
     expect(grants.join('\n')).not.toMatch(/sip_messages|calls\.\*/)
   })
 
@@ -52,6 +59,7 @@ describe('users of a server', () => {
     for (const user of ['trunkscope_api', 'trunkscope_grafana']) {
       const [profile] = about(user, /^CREATE SETTINGS PROFILE/)
       expect(profile).toMatch(/readonly = 2/)
+      expect(profile).toMatch(/allow_ddl = 0 CONST/)
       for (const limit of ['max_execution_time', 'max_memory_usage', 'max_result_rows']) {
         expect(profile).toMatch(new RegExp(`${limit} = (\\d+) MAX \\1,`))
       }
