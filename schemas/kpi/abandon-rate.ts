@@ -7,7 +7,7 @@ export const abandonRate: RatioKpi = {
   description:
     'Attempts the caller gave up while it rang, over attempts that rang. A ring timer running out is no abandon.',
   unit: 'ratio',
-  version: 1,
+  version: 2,
   source: 'metrics.md §4',
   floor: 1,
   minute: 'start',

@@ -7,7 +7,7 @@ export const availability: RatioKpi = {
   description:
     'Attempts that the carrier served (good) over those it served or failed (good and bad). What says nothing about the carrier is left out.',
   unit: 'ratio',
-  version: 1,
+  version: 2,
   source: 'metrics.md §8; the SLI column of §2 and §4',
   floor: 1,
   thresholds: { warn: 0.995, bad: 0.98 },

@@ -7,7 +7,7 @@ export const ner: RatioKpi = {
   description:
     'Attempts the network carried to the called party (answered, busy, no answer, rejected) over attempts.',
   unit: 'ratio',
-  version: 1,
+  version: 2,
   source: 'metrics.md §2, disposition table, after ITU-T E.425 §1.5',
   floor: 1,
   thresholds: { warn: 0.95, bad: 0.9 },

@@ -7,7 +7,7 @@ export const preRing487Rate: RatioKpi = {
   description:
     'Attempts given up before anything rang (final 487, or CANCEL without a final) over attempts: the carrier signal.',
   unit: 'ratio',
-  version: 1,
+  version: 2,
   source: 'metrics.md §4',
   floor: 1,
   thresholds: { warn: 0.05, bad: 0.1 },

@@ -12,7 +12,7 @@ export const progress: RatioKpi = {
   name: 'Progress in time',
   description: `Effective attempts whose caller heard something within ${PROGRESS_LIMIT_MS / 1_000} s, over those with a post-dial delay. International calls are held to the same limit: attempts do not tell them apart.`,
   unit: 'ratio',
-  version: 1,
+  version: 2,
   source: 'metrics.md §8 (progress SLI, T = 6 s), §3 (PDD), §2 (effective: NER numerator)',
   floor: 1,
   minute: 'start',

@@ -7,7 +7,7 @@ export const rate487: RatioKpi = {
   description:
     'Attempts that ended with 487 Request Terminated over attempts; those completed elsewhere are excluded.',
   unit: 'ratio',
-  version: 1,
+  version: 2,
   source: 'RFC 3261 §21.4.25; denominator: metrics.md §4',
   floor: 1,
   minute: 'start',
