@@ -2,23 +2,24 @@
  * Everything that is stored of the call of an attempt: its legs, their messages, the ladder over them, and why the record
  * says what it says.
  *
- * Legs are the attempts that share the Call-ID and may be seen; each brings the messages of its own leg (messages.ts).
+ * Legs are the attempts that share the Call-ID, and those with another one that evidence links (docs/evidence.md), as far as they
+ * may be seen; each brings the messages of its own leg (messages.ts).
  */
 import { z } from 'zod'
-import { type CallJson, readCall } from '../calls/call.js'
+import { type CallJson, readCall, readLegsOfCall } from '../calls/call.js'
 import type { SeenDeps } from '../deps.js'
 import { groupedBy } from './agent-clocks.js'
 import type { AttemptJson } from './attempt-json.js'
 import { explanation, explanationOf } from './explanation.js'
 import { type LadderMessage, ladder, ladderOf } from './ladder.js'
 import { type MessageJson, readMessagesOf } from './messages.js'
-import { attemptsOfCall, type FoundAttempt, findAttempt } from './search.js'
+import { attemptsOfCall, type FoundAttempt, findAttempt, LEGS_MAX } from './search.js'
 
 export const callLadder = z.object({
   attempt_id: z.string(),
   legs: z
     .array(z.object({ attempt_id: z.string(), name: z.string(), direction: z.string(), site: z.string() }))
-    .describe('Attempts that share the Call-ID, this one among them.'),
+    .describe('Attempts that share the Call-ID or are linked to this one, which is among them.'),
   ...ladder.shape,
   explanation: z.array(explanation).describe('What the rules made of this attempt, and by which arrows.'),
   is_cut: z.boolean().describe('There are more legs or messages than one answer holds.'),
@@ -36,10 +37,18 @@ export interface FoundCall {
 
 export async function findCall(deps: SeenDeps, id: string): Promise<FoundCall> {
   const { attempt, key } = await findAttempt(deps.readers, id)
-  const call = await attemptsOfCall(deps.readers, key.callId)
-  const isAmong = call.found.some((other) => other.attempt.attempt_id === attempt.attempt_id)
-  const found = isAmong ? call.found : [{ attempt, key }, ...call.found]
-  let isCut = call.isCut
+  const sharing = attemptsOfCall(deps.readers, key.callId)
+  const [call, linked] = await Promise.all([sharing, readLegsOfCall(deps, attempt, () => sharing)])
+  const legs = new Map(
+    [{ attempt, key }, ...call.found, ...linked.found].map((leg) => [leg.attempt.attempt_id, leg]),
+  )
+  const found = [...legs.values()]
+    .slice(0, LEGS_MAX)
+    .sort(
+      ({ attempt: a }, { attempt: b }) =>
+        a.invited_at_us - b.invited_at_us || (a.attempt_id < b.attempt_id ? -1 : 1),
+    )
+  let isCut = call.isCut || legs.size > LEGS_MAX
   const messages: LadderMessage[] = []
   for (const ofLeg of groupedBy(found, legKey).values()) {
     const leg = ofLeg[0]!.key
@@ -51,7 +60,7 @@ export async function findCall(deps: SeenDeps, id: string): Promise<FoundCall> {
       messages.push({ ...read, attemptId: owner.attempt.attempt_id })
     }
   }
-  const ofCall = await readCall(deps, attempt, key.callId)
+  const ofCall = await readCall(deps, attempt, key.callId, linked)
   const drawn = ladderOf(messages, namesOf(deps, found))
   return {
     attempt,
@@ -72,8 +81,8 @@ export async function findCall(deps: SeenDeps, id: string): Promise<FoundCall> {
   }
 }
 
-function legKey({ key: { addresses } }: FoundAttempt): string {
-  return addresses.join(' ')
+function legKey({ key: { addresses, callId } }: FoundAttempt): string {
+  return `${addresses.join(' ')} ${callId}`
 }
 
 /** What an address is called, as far as the legs tell. */

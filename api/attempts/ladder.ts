@@ -1,7 +1,7 @@
 /**
  * The ladder of a call: who spoke (parties), and every message between them (arrows), in the order in which it happened.
  *
- * Takes    messages of all legs that share a Call-ID, in any order: the answer is the same.
+ * Takes    messages of all legs of a call, in any order: the answer is the same.
  * Returns  arrows by the time of one agent, the one that saw most. What another agent saw too is the same arrow, with its
  *          time beside (agent-clocks.ts says how far its clock is off), and what only it saw finds its place by that. A
  *          message that was sent again, byte by byte, is marked; the copy of another agent is none.

@@ -374,7 +374,7 @@ export async function findAttempt(readers: Readers, id: string, withFacts = fals
 }
 
 /** A hostile peer may reuse one Call-ID for ever. */
-const LEGS_MAX = 24
+export const LEGS_MAX = 24
 
 /** Every attempt of a Call-ID that may be seen, the first first. */
 export async function attemptsOfCall(
@@ -395,7 +395,8 @@ export async function attemptsOfCall(
   return { found: found.slice(0, LEGS_MAX), isCut: found.length > LEGS_MAX }
 }
 
-function foundOf(row: Record<string, unknown>): FoundAttempt {
+/** The row of `attemptSelection`. */
+export function foundOf(row: Record<string, unknown>): FoundAttempt {
   const attempt = attemptJsonOf(row)
   return {
     attempt,
@@ -407,7 +408,7 @@ function foundOf(row: Record<string, unknown>): FoundAttempt {
   }
 }
 
-function maskedFound({ attempt, key }: FoundAttempt): FoundAttempt {
+export function maskedFound({ attempt, key }: FoundAttempt): FoundAttempt {
   return { attempt: maskedAttempt(attempt), key }
 }
 

@@ -11,10 +11,9 @@
 import { z } from 'zod'
 import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import { CALL_LINK_RULES } from '../../schemas/verdicts.js'
-import { type AttemptJson, attemptJsonOf, attemptSelection } from '../attempts/attempt-json.js'
-import { attemptsOfCall } from '../attempts/search.js'
+import { type AttemptJson, attemptSelection } from '../attempts/attempt-json.js'
+import { attemptsOfCall, type FoundAttempt, foundOf, maskedFound } from '../attempts/search.js'
 import type { SeenDeps } from '../deps.js'
-import { maskedAttempt } from '../masking.js'
 import { readVerdict, verdict } from './verdict.js'
 
 const callLeg = z.object({
@@ -83,14 +82,39 @@ const LEGS = `SELECT ${attemptSelection(false)} FROM ${judgedAttempts({
   prewhere: `${IN_MINUTES} AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))`,
 })} WHERE state != 'fragment' ORDER BY invited_at_us, attempt_id`
 
-export async function readCall(deps: SeenDeps, attempt: AttemptJson, callId: string): Promise<CallJson> {
+export interface LegsOfCall {
+  /** How legs are known; none: of this attempt no pass knows another leg. */
+  links: readonly Link[]
+  /** Those that may be seen. */
+  found: readonly FoundAttempt[]
+}
+
+/**
+ * Legs that evidence links, whatever their Call-IDs; else those that share this one.
+ *
+ * @param sharing asked only where none is linked
+ */
+export async function readLegsOfCall(
+  deps: SeenDeps,
+  attempt: AttemptJson,
+  sharing: () => Promise<{ found: FoundAttempt[] }>,
+): Promise<LegsOfCall> {
   const links = await readLinks(deps, attempt)
-  const [legs, verdictOf] = await Promise.all([
-    links.length > 0
-      ? readLegs(deps, links)
-      : attemptsOfCall(deps.readers, callId).then(({ found }) => found.map((one) => one.attempt)),
+  const found = links.length > 0 ? await readLegs(deps, links) : (await sharing()).found
+  return { links, found }
+}
+
+export async function readCall(
+  deps: SeenDeps,
+  attempt: AttemptJson,
+  callId: string,
+  known?: LegsOfCall,
+): Promise<CallJson> {
+  const [{ links, found }, verdictOf] = await Promise.all([
+    known ?? readLegsOfCall(deps, attempt, () => attemptsOfCall(deps.readers, callId)),
     readVerdict(deps, attempt.attempt_id),
   ])
+  const legs = found.map((one) => one.attempt)
   const byId = new Map(links.map((link) => [link.id, link]))
   const all = legs.some(({ attempt_id }) => attempt_id === attempt.attempt_id) ? legs : [attempt, ...legs]
   const sharesCallId = links.length === 0 && all.length > 1
@@ -120,15 +144,15 @@ async function readLinks({ readers }: SeenDeps, { attempt_id, minute }: AttemptJ
   })
 }
 
-function readLegs({ readers }: SeenDeps, links: readonly Link[]): Promise<AttemptJson[]> {
+function readLegs({ readers }: SeenDeps, links: readonly Link[]): Promise<FoundAttempt[]> {
   return readers.selectMasked(
     LEGS,
     {
       minutes: [...new Set(links.map(({ minute_s }) => minute_s))],
       ids: links.map(({ id }) => id),
     },
-    attemptJsonOf,
-    maskedAttempt,
+    foundOf,
+    maskedFound,
   )
 }
 

@@ -36,7 +36,7 @@ async function write(rows: readonly Row[]): Promise<void> {
       ...row,
       busPartition: 0,
       storedAtS: Math.floor(Date.now() / 1_000),
-      factsJson: '{}',
+      factsText: '{}',
     })
   }
   await writer.insert(ATTEMPTS, encoded.take())

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CallLadder } from '../../../api/attempts/call-ladder.js'
 import type { CallJson } from '../../../api/calls/call.js'
 import type { App } from '../../../api/deps.js'
 import type { Attempt } from '../../../schemas/attempt.js'
@@ -60,6 +61,21 @@ describe('the call of an attempt', () => {
       [slow.attemptId, 'b_leg', 'PRE_RING_CANCEL', 'numbers_time', 0.9],
       [next.attemptId, 'b_leg', 'ANSWERED', 'numbers_time', 0.9],
     ])
+  })
+
+  test('its ladder is over all of these legs, each with its own Call-ID, and over those only that may be seen', async () => {
+    const legsOf = async (of: App, headers: Record<string, string> = {}) => {
+      const { body } = await of.inject({ url: `/v1/attempts/${slow.attemptId}/ladder`, headers })
+      return (JSON.parse(body) as CallLadder).legs.map(({ attempt_id }) => attempt_id)
+    }
+    expect(new Set([a, slow, next].map(({ callId }) => callId)).size).toBe(3)
+    expect(await legsOf(app)).toEqual([a.attemptId, slow.attemptId, next.attemptId])
+    const sha256 = createHash('sha256').update('of-alpha').digest('hex')
+    const own = await store.app({
+      tokens: () => [{ id: 'of-alpha', sha256, role: 'investigator', carriers: ['alpha'] }],
+    })
+    expect(await legsOf(own, { authorization: 'Bearer of-alpha' })).toEqual([slow.attemptId])
+    await own.close()
   })
 
   test('says who completed what another carrier failed, and how soon', async () => {
