@@ -7,17 +7,15 @@
  * Throws   what the API says, with its code; TRUNKSCOPE_PACK_NO_ANSWER when nobody answers or the answer breaks off;
  *          TRUNKSCOPE_PACK_NOT_WRITTEN when the file cannot be.
  */
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { buildApp } from '../../api/app.js'
-import { applySchema } from '../../collector/store/schema.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { PackCommandOptions } from '../commands/pack.js'
-import { openEmbeddedEngine } from '../connect/clickhouse.js'
-import { openDataFolder } from '../connect/data-folder.js'
 import { ProgressLine, type ProgressStream } from '../demo/progress.js'
+import { authorization, causeOf, refused, withFolder } from './ask-api.js'
 import { PackProgress } from './pack-progress.js'
 
+const NO_ANSWER = 'TRUNKSCOPE_PACK_NO_ANSWER'
 /** The first byte of a large pack comes when everything is read. */
 const FIRST_BYTE_MS = 120_000
 const WAITING_SHOWN_MS = 500
@@ -49,7 +47,7 @@ export async function runPack(
   )
   const took = async (answer: Answer) => {
     clearInterval(waiting)
-    if (answer.status !== 200) throw await refused(answer)
+    if (answer.status !== 200) throw refused(answer.status, await bodyOf(answer), NO_ANSWER)
     const file = options.outFile ?? nameOf(answer)
     const progress = new PackProgress(Number(answer.header('trunkscope-pack-calls')), askedAtMs)
     await writeWhole(file, answer.body, (piece) => line.show(progress.add(piece)))
@@ -117,8 +115,7 @@ async function askApi(
   tokenFile: string | undefined,
   took: (answer: Answer) => Promise<void>,
 ): Promise<void> {
-  const headers: Record<string, string> =
-    tokenFile === undefined ? {} : { authorization: `Bearer ${tokenOf(tokenFile)}` }
+  const headers = authorization(tokenFile)
   const stop = new AbortController()
   const late = setTimeout(() => stop.abort(new Error('no answer in time')), FIRST_BYTE_MS)
   let response: Response
@@ -141,61 +138,20 @@ async function askApi(
   })
 }
 
-/** Nobody captures: the folder reaches as far as its last flush had come. */
 async function askFolder(
   dataDir: string,
   config: TrunkscopeConfig,
   path: string,
   took: (answer: Answer) => Promise<void>,
 ): Promise<void> {
-  const folder = openDataFolder(dataDir)
-  try {
-    const engine = openEmbeddedEngine(folder.path)
-    try {
-      await applySchema(engine.writer, config.retention)
-      const app = await buildApp({
-        readers: engine.readers,
-        config,
-        tokens: undefined,
-        demo: false,
-        live: () => IDLE,
-        metrics: async () => '',
-      })
-      try {
-        const response = await app.inject({ url: path, payloadAsStream: true })
-        await took({
-          status: response.statusCode,
-          header: (name) => String(response.headers[name] ?? ''),
-          body: response.stream(),
-        })
-      } finally {
-        await app.close()
-      }
-    } finally {
-      await engine.close()
-    }
-  } finally {
-    folder.release()
-  }
-}
-
-const IDLE = {
-  startedAtUs: 0,
-  asOfUs: 0,
-  ready: true,
-  problem: '',
-  listening: { hepUdp: '', hepTcp: '', http: '' },
-  bufferAskedBytes: 0,
-  bufferGrantedBytes: 0,
-  accepted: [],
-  refused: [],
-  kernelDrops: 0,
-  spoolBytes: 0,
-  spoolLagBytes: 0,
-  openAttempts: 0,
-  flushSecondsLast: 0,
-  storedMessages: 0,
-  lastFrame: undefined,
+  await withFolder(dataDir, config, async (app) => {
+    const response = await app.inject({ url: path, payloadAsStream: true })
+    await took({
+      status: response.statusCode,
+      header: (name) => String(response.headers[name] ?? ''),
+      body: response.stream(),
+    })
+  })
 }
 
 /** Of the answer, if it is one of ours: a server does not choose where we write. */
@@ -204,48 +160,12 @@ function nameOf({ header }: Answer): string {
   return name ?? 'dispute-pack.zip'
 }
 
-function tokenOf(file: string): string {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8').trim()
-  } catch (cause) {
-    throw noToken(`The token file ${file} cannot be read (${causeOf(cause)}).`, cause)
-  }
-  // Header values hold no line ends; and a file with more than a token is some other file.
-  if (/^[\x21-\x7e]+$/.test(text)) return text
-  throw noToken(`The token file ${file} does not hold one token and nothing else.`)
-}
-
-function noToken(sentence: string, cause?: unknown): Error {
-  return Object.assign(new Error(sentence, { cause }), {
-    code: 'TRUNKSCOPE_PACK_TOKEN_FILE',
-    fix: 'Put the first line that trunkscope token printed into it',
-  })
-}
-
 function noAnswer(sentence: string, cause: unknown, fix: string): Error {
-  return Object.assign(new Error(sentence, { cause }), { code: 'TRUNKSCOPE_PACK_NO_ANSWER', fix })
+  return Object.assign(new Error(sentence, { cause }), { code: NO_ANSWER, fix })
 }
 
-function causeOf(error: unknown): string {
-  const { cause, code, message } = error as { cause?: { code?: string }; code?: string; message: string }
-  return cause?.code ?? (typeof code === 'string' ? code : message)
-}
-
-async function refused({ status, body }: Answer): Promise<Error> {
+async function bodyOf({ body }: Answer): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   for await (const piece of broken(body)) pieces.push(piece)
-  let problem: { code?: unknown; detail?: unknown } = {}
-  try {
-    problem = JSON.parse(Buffer.concat(pieces).toString('utf8')) as typeof problem
-  } catch {
-    // A proxy in between answers in its own words.
-  }
-  const { code, detail } = problem
-  return Object.assign(
-    new Error(
-      typeof detail === 'string' ? detail : `The answer is HTTP ${status}, and not one of Trunkscope.`,
-    ),
-    { code: typeof code === 'string' ? code : 'TRUNKSCOPE_PACK_NO_ANSWER' },
-  )
+  return Buffer.concat(pieces)
 }

@@ -4,18 +4,18 @@
  *
  * Throws   what the API says, with its code; TRUNKSCOPE_SCORECARD_NO_ANSWER when nobody answers.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildApp } from '../../api/app.js'
 import { fileName } from '../../api/routes/scorecards.js'
 import { weekOf } from '../../api/scorecards/week.js'
-import { applySchema } from '../../collector/store/schema.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { ScorecardCommandOptions } from '../commands/scorecard.js'
-import { type Engine, openEmbeddedEngine } from '../connect/clickhouse.js'
-import { openDataFolder } from '../connect/data-folder.js'
+import { authorization, causeOf, refused, withFolder } from './ask-api.js'
 
+const NO_ANSWER = 'TRUNKSCOPE_SCORECARD_NO_ANSWER'
 const TIMEOUT_MS = 60_000
+/** A scorecard takes seconds, a printed one up to twenty more, and a schedule makes many. */
+const SCHEDULE_TIMEOUT_MS = 900_000
 
 interface Answer {
   status: number
@@ -26,6 +26,7 @@ export async function runScorecard(
   options: ScorecardCommandOptions,
   write: (part: string | Uint8Array) => void,
 ): Promise<void> {
+  if (options.schedule !== undefined) return runSchedule(options.schedule, options.from, write)
   const week = weekOf(options.week, Math.floor(Date.now() / 1_000)).id
   const { carrier, format, from } = options
   const path =
@@ -35,7 +36,7 @@ export async function runScorecard(
     from.kind === 'api'
       ? await askApi(from.url, path, from.tokenFile)
       : await askFolder(from.dataDir, from.config, path)
-  if (status !== 200) throw refused(status, body)
+  if (status !== 200) throw refused(status, body, NO_ANSWER)
   if (options.outFolder === undefined) {
     write(body)
     return
@@ -46,118 +47,56 @@ export async function runScorecard(
   write(`${file}\n`)
 }
 
-async function askApi(url: string, path: string, tokenFile: string | undefined): Promise<Answer> {
-  const headers: Record<string, string> =
-    tokenFile === undefined ? {} : { authorization: `Bearer ${tokenOf(tokenFile)}` }
+async function runSchedule(
+  schedule: string,
+  from: ScorecardCommandOptions['from'],
+  write: (part: string) => void,
+): Promise<void> {
+  if (from.kind !== 'api') throw new Error('a schedule fires in a running API')
+  const path = `/v1/scorecards/schedules/${encodeURIComponent(schedule)}/run`
+  const { status, body } = await askApi(from.url, path, from.tokenFile, 'POST', SCHEDULE_TIMEOUT_MS)
+  if (status !== 200) throw refused(status, body, NO_ANSWER)
+  const { outcome, documents } = JSON.parse(body.toString('utf8')) as {
+    outcome: 'done' | 'failed'
+    documents: { id: string; file_name: string; size_bytes: number }[]
+  }
+  for (const { id, file_name, size_bytes } of documents)
+    write(`${file_name}  ${size_bytes} bytes  ${from.url}/v1/documents/${id}\n`)
+  if (outcome === 'done') return
+  throw Object.assign(new Error(`Not all scorecards of schedule ${schedule} could be made.`), {
+    code: 'TRUNKSCOPE_SCORECARD_NOT_ALL',
+    fix: 'The log of the process that answers at --url says why; then run it again',
+  })
+}
+
+async function askApi(
+  url: string,
+  path: string,
+  tokenFile: string | undefined,
+  method: 'GET' | 'POST' = 'GET',
+  timeoutMs = TIMEOUT_MS,
+): Promise<Answer> {
+  const headers = authorization(tokenFile)
   try {
     // A token goes where it was meant to go, and nowhere a server may send it on to.
     const response = await fetch(`${url}${path}`, {
+      method,
       headers,
       redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     })
     return { status: response.status, body: Buffer.from(await response.arrayBuffer()) }
   } catch (cause) {
     throw Object.assign(new Error(`${url} gives no answer (${causeOf(cause)}).`, { cause }), {
-      code: 'TRUNKSCOPE_SCORECARD_NO_ANSWER',
+      code: NO_ANSWER,
       fix: 'Is the address right, and does Trunkscope run there? trunkscope start prints its address',
     })
   }
 }
 
-function tokenOf(file: string): string {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8').trim()
-  } catch (cause) {
-    throw noToken(`The token file ${file} cannot be read (${causeOf(cause)}).`, cause)
-  }
-  // Header values hold no line ends; and a file with more than a token is some other file.
-  if (/^[\x21-\x7e]+$/.test(text)) return text
-  throw noToken(`The token file ${file} does not hold one token and nothing else.`)
-}
-
-function noToken(sentence: string, cause?: unknown): Error {
-  return Object.assign(new Error(sentence, { cause }), {
-    code: 'TRUNKSCOPE_SCORECARD_TOKEN_FILE',
-    fix: 'Put the first line that trunkscope token printed into it',
-  })
-}
-
-function causeOf(error: unknown): string {
-  const { cause, code, message } = error as { cause?: { code?: string }; code?: string; message: string }
-  return cause?.code ?? code ?? message
-}
-
-/** Nobody captures: the folder reaches as far as its last flush had come. */
 async function askFolder(dataDir: string, config: TrunkscopeConfig, path: string): Promise<Answer> {
-  const folder = openDataFolder(dataDir)
-  try {
-    const engine = openEmbeddedEngine(folder.path)
-    try {
-      await applySchema(engine.writer, config.retention)
-      const asOfUs = await lastFlushUs(engine)
-      const app = await buildApp({
-        readers: engine.readers,
-        config,
-        tokens: undefined,
-        demo: false,
-        live: () => ({ ...IDLE, asOfUs }),
-        metrics: async () => '',
-      })
-      try {
-        const response = await app.inject({ url: path })
-        return { status: response.statusCode, body: response.rawPayload }
-      } finally {
-        await app.close()
-      }
-    } finally {
-      await engine.close()
-    }
-  } finally {
-    folder.release()
-  }
-}
-
-const IDLE = {
-  startedAtUs: 0,
-  ready: true,
-  problem: '',
-  listening: { hepUdp: '', hepTcp: '', http: '' },
-  bufferAskedBytes: 0,
-  bufferGrantedBytes: 0,
-  accepted: [],
-  refused: [],
-  kernelDrops: 0,
-  spoolBytes: 0,
-  spoolLagBytes: 0,
-  openAttempts: 0,
-  flushSecondsLast: 0,
-  storedMessages: 0,
-  lastFrame: undefined,
-}
-
-async function lastFlushUs(engine: Engine): Promise<number> {
-  const result = await engine.writer.query({
-    query: 'SELECT max(as_of_us) AS as_of_us FROM store_checkpoints',
-    format: 'JSONEachRow',
+  return withFolder(dataDir, config, async (app) => {
+    const response = await app.inject({ url: path })
+    return { status: response.statusCode, body: response.rawPayload }
   })
-  const [row] = await result.json<{ as_of_us: string }>()
-  return Number(row?.as_of_us ?? 0)
-}
-
-function refused(status: number, body: Buffer): Error {
-  let problem: { code?: unknown; detail?: unknown } = {}
-  try {
-    problem = JSON.parse(body.toString('utf8')) as typeof problem
-  } catch {
-    // A proxy in between answers in its own words.
-  }
-  const { code, detail } = problem
-  return Object.assign(
-    new Error(
-      typeof detail === 'string' ? detail : `The answer is HTTP ${status}, and not one of Trunkscope.`,
-    ),
-    { code: typeof code === 'string' ? code : 'TRUNKSCOPE_SCORECARD_NO_ANSWER' },
-  )
 }

@@ -165,7 +165,7 @@ describe('trunkscope pack', () => {
       message: expect.stringContaining('gives no answer'),
     })
     await expect(run({ source: { ...source, tokenFile: join(folder, 'missing') } })).rejects.toMatchObject({
-      code: 'TRUNKSCOPE_PACK_TOKEN_FILE',
+      code: 'TRUNKSCOPE_ASK_TOKEN_FILE',
     })
   })
 })

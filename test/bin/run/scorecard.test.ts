@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { buildApp } from '../../../api/app.js'
 import type { App } from '../../../api/deps.js'
+import { Readers } from '../../../api/readers.js'
+import { type Scheduling, startScheduling } from '../../../api/scorecards/scheduling.js'
 import { type Scorecard, scorecard } from '../../../api/scorecards/scorecard.js'
 import { weekAt } from '../../../api/scorecards/week.js'
 import type { ScorecardCommandOptions } from '../../../bin/commands/scorecard.js'
@@ -22,6 +24,15 @@ const folder = mkdtempSync(join(tmpdir(), 'trunkscope-scorecard-'))
 const dataDir = join(folder, 'store')
 const config = readConfig(CAPTURE_CONFIG, {}, () => {})
 const { alpha } = truth()
+const WEEKLY = {
+  id: 'weekly',
+  cron: '0 6 * * 1',
+  time_zone: 'UTC',
+  carriers: ['alpha'],
+  side_by_side: false,
+  formats: ['csv' as const, 'json' as const],
+  sinks: [],
+}
 let week = ''
 
 beforeAll(async () => {
@@ -92,13 +103,34 @@ describe('trunkscope scorecard --url', () => {
   let url = ''
   const engine = () => openEmbeddedEngine(dataDir)
   let opened: ReturnType<typeof engine>
+  let scheduling: Scheduling
   beforeAll(async () => {
     opened = engine()
+    config.scorecards.schedules.push({ ...WEEKLY })
+    scheduling = startScheduling({
+      client: opened.writer,
+      owner: 'alone',
+      deps: {
+        readers: new Readers(opened.readers),
+        config,
+        live: () => liveStatus(),
+        tokens: undefined,
+        demo: false,
+        metrics: async () => '',
+        nowUs: () => Date.now() * 1_000,
+      },
+      outbox: { put: async () => {} },
+      log: () => {},
+    })
     const sha256 = createHash('sha256').update('the-token').digest('hex')
     app = await buildApp({
       readers: opened.readers,
       config,
-      tokens: () => [{ id: 'one', sha256, role: 'viewer' }],
+      tokens: () => [
+        { id: 'one', sha256, role: 'viewer' },
+        { id: 'operator', sha256: createHash('sha256').update('of-an-admin').digest('hex'), role: 'admin' },
+      ],
+      scheduling: { runNow: (schedule) => scheduling.runNow(schedule) },
       demo: false,
       live: () => liveStatus(),
       metrics: async () => '',
@@ -107,6 +139,7 @@ describe('trunkscope scorecard --url', () => {
     url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
   })
   afterAll(async () => {
+    await scheduling.stop()
     await app.close()
     await opened.close()
   })
@@ -117,12 +150,26 @@ describe('trunkscope scorecard --url', () => {
     expect(await run({ format: 'html', from: { kind: 'api', url, tokenFile } })).toMatch(/^<!doctype html>/)
   })
 
+  test('lets a schedule fire, and says what was made and where it lies', async () => {
+    const tokenFile = join(folder, 'of-an-admin')
+    writeFileSync(tokenFile, 'of-an-admin\n')
+    const written = await run({ schedule: 'weekly', from: { kind: 'api', url, tokenFile } })
+    const lines = written.trim().split('\n')
+    expect(lines).toHaveLength(2)
+    expect(lines[0]).toMatch(
+      /^scorecard-\d{4}-W\d\d-alpha\.csv {2}\d+ bytes {2}http:.*\/v1\/documents\/[0-9a-f]{32}$/,
+    )
+    await expect(run({ schedule: 'monthly', from: { kind: 'api', url, tokenFile } })).rejects.toMatchObject({
+      code: 'TRUNKSCOPE_API_NO_SUCH_SCHEDULE',
+    })
+  })
+
   test('without a token, with a file that holds none, and without an API it says what to do', async () => {
     const of = (from: Partial<{ url: string; tokenFile: string }>) =>
       run({ from: { kind: 'api', url, tokenFile: undefined, ...from } })
     await expect(of({})).rejects.toMatchObject({ code: 'TRUNKSCOPE_API_UNAUTHORIZED' })
     await expect(of({ tokenFile: join(folder, 'none') })).rejects.toMatchObject({
-      code: 'TRUNKSCOPE_SCORECARD_TOKEN_FILE',
+      code: 'TRUNKSCOPE_ASK_TOKEN_FILE',
     })
     await expect(of({ url: 'http://127.0.0.1:9' })).rejects.toMatchObject({
       code: 'TRUNKSCOPE_SCORECARD_NO_ANSWER',
