@@ -37,7 +37,7 @@ function banner(options: StartOptions, embedded: Embedded): string {
   network   ${who}
 
 Point an agent at it:
-  Kamailio  modparam("siptrace", "duplicate_uri", "sip:${hepUdp}")  with hep_mode_on=1, hep_version=3, trace_on=1
+  Kamailio  modparam("siptrace", "duplicate_uri", "sip:${hepUdp}")  with hep_mode_on=1, hep_version=3, trace_on=1, trace_mode=1
   heplify   heplify -i any -hs ${hepTcp} -nt tcp -hi 2001
   or replay trunkscope replay capture.hep --to udp://${hepUdp}
 Ctrl-C stops it; what was accepted is stored first.`
