@@ -2,6 +2,8 @@
  * Which minutes have changed: those whose rollups were written again. A store process writes them after the attempts, under
  * the clock of the store, whatever changed: a call, a late message, a recompute, a verdict. So a minute that is found
  * here has its attempts in place, and none is missed because a host's clock was wrong or an insert had to be repeated.
+ *
+ * And the minutes of arrival of the last ten minutes that got SIP messages: an OPTIONS makes no attempt and changes no rollup.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
 
@@ -9,6 +11,8 @@ import type { ClickHouseClient } from '@clickhouse/client'
 const OVERLAP_S = 60
 /** Minutes a look: a long replay is taken up in pieces, the oldest change first. */
 const MINUTES_A_LOOK = 2_000
+/** How far back minutes of arrival are looked at. */
+const HEARD_S = 600
 
 export interface ChangedMinute {
   minuteS: number
@@ -18,6 +22,8 @@ export interface ChangedMinute {
 export class ChangedMinutes {
   /** Version of the rollups that were seen, by minute and bus partition. */
   readonly #seen = new Map<string, { version: bigint; atS: number }>()
+  /** SIP messages of the last minutes of arrival. */
+  readonly #messages = new Map<number, number>()
   /** Changes up to here have been given. */
   untilS: number
 
@@ -53,7 +59,30 @@ export class ChangedMinutes {
     }
     this.untilS = Math.max(this.untilS, rows.at(-1)?.at_s ?? 0)
     for (const [key, { atS }] of this.#seen) if (atS < this.untilS - OVERLAP_S) this.#seen.delete(key)
+    for (const { minuteS, changedAtS } of await this.#heard(client)) {
+      if (!changed.has(minuteS)) changed.set(minuteS, changedAtS)
+    }
     return [...changed].map(([minuteS, changedAtS]) => ({ minuteS, changedAtS }))
+  }
+
+  /**
+   * OPTIONS make no attempt and change no rollup: a trunk that nobody calls over is known by the minutes in which SIP arrived.
+   * Of the last minutes only: what is replayed comes with attempts, or with the next OPTIONS.
+   */
+  async #heard(client: ClickHouseClient): Promise<ChangedMinute[]> {
+    const result = await client.query({
+      query: `SELECT toUInt32(minute) AS minute_s, toUInt32(sum(sip_messages)) AS messages, toUInt32(now()) AS now_s
+              FROM agents_minute FINAL WHERE minute >= now() - ${HEARD_S} AND sip_messages > 0 GROUP BY minute`,
+      format: 'JSONEachRow',
+    })
+    const rows = await result.json<{ minute_s: number; messages: number; now_s: number }>()
+    const known = new Set(rows.map((row) => row.minute_s))
+    for (const minuteS of this.#messages.keys()) if (!known.has(minuteS)) this.#messages.delete(minuteS)
+    return rows.flatMap(({ minute_s: minuteS, messages, now_s: changedAtS }) => {
+      if (this.#messages.get(minuteS) === messages) return []
+      this.#messages.set(minuteS, messages)
+      return [{ minuteS, changedAtS }]
+    })
   }
 }
 

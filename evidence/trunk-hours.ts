@@ -20,6 +20,7 @@ import {
   type PeakScope,
   SCOPE_OF_LIMIT,
   TRUNK_PORT_SQL,
+  type Trunk,
 } from '../schemas/trunks.js'
 import type { Context, EvidencePass, PassResult, Window } from './pass.js'
 import { type TrunkRow, type TrunkTable, writeTrunkRows } from './trunk-rows.js'
@@ -55,7 +56,8 @@ export const trunkHoursPass: EvidencePass = {
   id: 'trunk_hours',
   reachS: 0,
   settleS: 60,
-  everyS: 120,
+  // Reads the attempts of five hours: of a large carrier tens of millions.
+  everyS: 300,
   async run(window: Window, context: Context): Promise<PassResult> {
     const changed = new Set(window.minutesS.map((minuteS) => minuteS - (minuteS % HOUR_S)))
     const last = Math.max(...changed)
@@ -87,20 +89,9 @@ async function judge(hourS: number, context: Context): Promise<number> {
 const numbered = (name: string) =>
   name === 'attempts' || name.startsWith('congestion') ? `toFloat64(${name}) AS ${name}` : name
 
-/** What a limit is of, as the key of a scope below. */
-function limitsOf(config: Pick<TrunkscopeConfig, 'carriers'>) {
-  const names: string[] = []
-  const calls: number[] = []
-  const perSecond: number[] = []
-  for (const { id, limits } of config.carriers) {
-    if (limits === undefined) continue
-    const scope: PeakScope = SCOPE_OF_LIMIT[limits.per]
-    names.push(`${scope} ${id}`)
-    calls.push(limits.concurrent_calls ?? 0)
-    perSecond.push(limits.calls_per_second ?? 0)
-  }
-  return { names, calls, perSecond }
-}
+/** Those that may be up in the hour. */
+const CALLS_READ = `minute >= toDateTime({hour:UInt32} - ${CALL_MAX_S + 60}, 'UTC')
+  AND minute < toDateTime({hour:UInt32} + ${HOUR_S}, 'UTC') AND party = 'carrier' AND state != 'fragment' AND invited_at_us > 0`
 
 const CALLS = `
   SELECT carrier, site, far_address, ${TRUNK_PORT_SQL} AS port, invited_at_us AS start_us, answered_at_us,
@@ -113,25 +104,23 @@ const CALLS = `
       start_us + ${CALL_MAX_S * 1e6}))) AS end_us,
     answered_at_us > 0 AND bye_at_us = 0 OR state = 'open' AS has_no_end,
     if(final_code = 503, final_at_us, 0) AS congested_us
-  FROM call_attempts FINAL
-  WHERE minute >= toDateTime({hour:UInt32} - ${CALL_MAX_S + 60}, 'UTC') AND minute < toDateTime({hour:UInt32} + ${HOUR_S}, 'UTC')
-    AND party = 'carrier' AND state != 'fragment' AND invited_at_us > 0`
+  FROM call_attempts FINAL WHERE ${CALLS_READ}`
 
-/** Far addresses beyond the busiest of a carrier at a site are one. */
-const NAMED = `if(has({crowded:Array(String)}, concat(carrier, '\\n', site))
-  AND NOT has({named:Array(String)}, concat(carrier, '\\n', site, '\\n', far_address, '\\n', toString(port))), '${OTHER_ADDRESSES}', far_address)`
+const TRUNK_HASH = `bitAnd(cityHash64(carrier, site, far_address, port), 9007199254740991)`
+const PLACE_HASH = `bitAnd(cityHash64(carrier, site), 9007199254740991)`
 
-const SCOPES = `[('trunk', carrier, site, named, named_port), ('carrier_site', carrier, site, '', 0),
-  ('carrier', carrier, '', '', 0), ('site', '', site, '', 0)]`
-
-/** By second, of each scope: calls that begin and end, that are answered and end, INVITEs, 503s, calls that never ended. */
+/**
+ * By second, of each scope: calls that begin and end, that are answered and end, INVITEs, 503s, calls that never ended. Trunks and
+ * scopes are numbers here, because texts as keys of a million groups took most of the time.
+ */
 const SECONDS = `
   SELECT scope, second, sum(up) AS up, sum(talk) AS talk, sum(invites) AS invites, sum(congested) AS congested, sum(lost) AS lost
   FROM (
-    SELECT carrier, site, named, named_port, event.1 AS second, sum(event.2) AS up, sum(event.3) AS talk,
+    SELECT trunk, event.1 AS second, sum(event.2) AS up, sum(event.3) AS talk,
       sum(event.4) AS invites, sum(event.5) AS congested, sum(event.6) AS lost
     FROM (
-      SELECT carrier, site, ${NAMED} AS named, if(named = '${OTHER_ADDRESSES}', 0, port) AS named_port,
+      SELECT transform(${TRUNK_HASH}, {hashes:Array(UInt64)}, {trunks:Array(UInt32)}, toUInt32(0)) AS named,
+        if(named > 0, named, transform(${PLACE_HASH}, {places:Array(UInt64)}, {others:Array(UInt32)}, toUInt32(0))) AS trunk,
         toUInt32({hour:UInt32}) AS from_s, from_s + ${HOUR_S} AS to_s,
         least(to_s, greatest(from_s, toUInt32(intDiv(start_us + 999999, 1000000)))) AS up_s,
         least(to_s, greatest(from_s, toUInt32(intDiv(end_us + 999999, 1000000)))) AS end_s,
@@ -146,28 +135,27 @@ const SECONDS = `
       FROM (${CALLS})
       WHERE end_us >= toUInt64({hour:UInt32}) * 1000000
     ) ARRAY JOIN events AS event
-    GROUP BY carrier, site, named, named_port, second
-  ) ARRAY JOIN ${SCOPES} AS scope
+    GROUP BY trunk, second
+  ) ARRAY JOIN [trunk, transform(trunk, {ids:Array(UInt32)}, {carrier_sites:Array(UInt32)}, toUInt32(0)),
+    transform(trunk, {ids:Array(UInt32)}, {carriers:Array(UInt32)}, toUInt32(0)),
+    transform(trunk, {ids:Array(UInt32)}, {sites:Array(UInt32)}, toUInt32(0))] AS scope
   GROUP BY scope, second`
 
 const PEAKS = `
-  SELECT {hour:UInt32} AS hour, scope.1 AS scope_, scope.2 AS carrier, scope.3 AS site, scope.4 AS far_address, scope.5 AS far_port,
-    toFloat64(sum(invites)) AS attempts, toUInt32(max(calls)) AS calls_peak, argMax(second, (calls, -toInt64(second))) AS calls_peak_s,
+  SELECT scope AS id, toFloat64(sum(invites)) AS attempts, toUInt32(max(calls)) AS calls_peak, argMax(second, (calls, -toInt64(second))) AS calls_peak_s,
     toUInt32(max(talking)) AS talking_peak, argMax(second, (talking, -toInt64(second))) AS talking_peak_s,
     toUInt32(sum(lost)) AS unended, toUInt32(max(invites)) AS per_second_peak,
     argMax(second, (invites, -toInt64(second))) AS per_second_peak_s,
     toUInt32(arrayElementOrNull(arrayReverseSort(groupArray(invites)), ${HOUR_S / 100 + 1})) AS p99_or_null,
     ifNull(p99_or_null, 0) AS per_second_p99, toFloat64(sum(congested)) AS congestion,
     toFloat64(sumIf(congested, is_near)) AS congestion_near_limit,
-    toUInt32(sum(if(calls_near, next_s - second, toUInt32(is_near)))) AS seconds_near_limit,
-    any(calls_limit) AS calls_limit_, any(per_second_limit) AS per_second_limit_
+    toUInt32(sum(if(calls_near, next_s - second, toUInt32(is_near)))) AS seconds_near_limit
   FROM (
     SELECT scope, second, invites, congested, lost,
       sum(up) OVER running AS calls, sum(talk) OVER running AS talking,
       leadInFrame(second, 1, second + 1) OVER whole AS next_s,
-      concat(scope.1, ' ', scope.2) AS limited,
-      transform(limited, {names:Array(String)}, {calls:Array(UInt32)}, toUInt32(0)) AS calls_limit,
-      transform(limited, {names:Array(String)}, {per_second:Array(UInt32)}, toUInt32(0)) AS per_second_limit,
+      transform(scope, {ids:Array(UInt32)}, {calls:Array(UInt32)}, toUInt32(0)) AS calls_limit,
+      transform(scope, {ids:Array(UInt32)}, {per_second:Array(UInt32)}, toUInt32(0)) AS per_second_limit,
       calls_limit > 0 AND calls >= ${NEAR_RATIO} * calls_limit AS calls_near,
       calls_near OR per_second_limit > 0 AND invites >= ${NEAR_RATIO} * per_second_limit AS is_near
     FROM (${SECONDS})
@@ -177,56 +165,149 @@ const PEAKS = `
   GROUP BY scope
   HAVING attempts > 0 OR calls_peak > 0`
 
-async function peaksOf(hourS: number, context: Context): Promise<TrunkRow[]> {
-  const ports = [...namedPorts(context.config)]
-  const { crowded, named } = await crowdedOf(hourS, context, ports)
-  const limits = limitsOf(context.config)
-  const rows = await select<Record<string, string | number>>(context, PEAKS, {
-    hour: hourS,
-    ports,
-    crowded,
-    named,
-    // An empty array has no type to transform with.
-    names: ['', ...limits.names],
-    calls: [0, ...limits.calls],
-    per_second: [0, ...limits.perSecond],
-  })
-  return rows.map(
-    ({ scope_: scope, calls_limit_: callsLimit, per_second_limit_: perSecondLimit, ...row }) => ({
-      ...row,
-      scope: scope!,
-      calls_limit: callsLimit!,
-      per_second_limit: perSecondLimit!,
-    }),
-  )
+/** A trunk, or what trunks are summed up to, under the number it has in the statement. */
+interface Scope extends Trunk {
+  id: number
+  scope: PeakScope
+  /** Of a trunk: its place in the three others. */
+  within: readonly [carrierSite: number, carrier: number, site: number]
 }
 
-/** Carriers at sites with more far addresses than are counted one by one, and those of them that are. */
-async function crowdedOf(
+async function peaksOf(hourS: number, context: Context): Promise<TrunkRow[]> {
+  const ports = [...namedPorts(context.config)]
+  const { hashes, places, trunks } = await trunksOf(hourS, context, ports)
+  const scopes = scopesOf(trunks)
+  const limits = scopes.map((scope) => limitOf(context.config, scope))
+  const rows = await select<Record<string, number>>(context, PEAKS, {
+    hour: hourS,
+    ports,
+    // An empty array has no type to transform with: 0 is nothing's hash and nothing's number.
+    hashes: [0, ...hashes.keys()],
+    trunks: [0, ...hashes.values()],
+    places: [0, ...places.keys()],
+    others: [0, ...places.values()],
+    ids: [0, ...scopes.map(({ id }) => id)],
+    carrier_sites: [0, ...scopes.map(({ within }) => within[0])],
+    carriers: [0, ...scopes.map(({ within }) => within[1])],
+    sites: [0, ...scopes.map(({ within }) => within[2])],
+    calls: [0, ...limits.map(({ calls }) => calls)],
+    per_second: [0, ...limits.map(({ perSecond }) => perSecond)],
+  })
+  return rows.flatMap(({ id, p99_or_null: _, ...row }) => {
+    const scope = scopes[id! - 1]
+    if (scope === undefined) return []
+    const { calls, perSecond } = limits[id! - 1]!
+    return [
+      {
+        ...(row as Record<string, number>),
+        hour: hourS,
+        scope: scope.scope,
+        carrier: scope.carrier,
+        site: scope.site,
+        far_address: scope.farAddress,
+        far_port: scope.farPort,
+        calls_limit: calls,
+        per_second_limit: perSecond,
+      },
+    ]
+  })
+}
+
+function limitOf({ carriers }: Pick<TrunkscopeConfig, 'carriers'>, { scope, carrier }: Scope) {
+  const limits = carriers.find(({ id }) => id === carrier)?.limits
+  if (limits === undefined || SCOPE_OF_LIMIT[limits.per] !== scope) return { calls: 0, perSecond: 0 }
+  return { calls: limits.concurrent_calls ?? 0, perSecond: limits.calls_per_second ?? 0 }
+}
+
+/** Trunks are numbered from 1, then what they are summed up to. */
+function scopesOf(trunks: readonly Trunk[]): Scope[] {
+  const sums = new Map<string, Scope>()
+  const sumOf = (scope: PeakScope, carrier: string, site: string): number => {
+    const key = `${scope}\n${carrier}\n${site}`
+    const known = sums.get(key)
+    if (known !== undefined) return known.id
+    const id = trunks.length + sums.size + 1
+    sums.set(key, { id, scope, carrier, site, farAddress: '', farPort: 0, within: [0, 0, 0] })
+    return id
+  }
+  const named = trunks.map(
+    (trunk, index): Scope => ({
+      ...trunk,
+      id: index + 1,
+      scope: 'trunk',
+      within: [
+        sumOf('carrier_site', trunk.carrier, trunk.site),
+        sumOf('carrier', trunk.carrier, ''),
+        sumOf('site', '', trunk.site),
+      ],
+    }),
+  )
+  return [...named, ...sums.values()]
+}
+
+interface NumberedTrunks {
+  /** Numbers of trunks by their hash; and of the rest of a carrier at a site, by the hash of that. */
+  hashes: Map<number, number>
+  places: Map<number, number>
+  /** The number is the place in the list, from 1. */
+  trunks: Trunk[]
+}
+
+interface TrunkListed {
+  carrier: string
+  site: string
+  far_address: string
+  port: number
+  hash: number
+  place: number
+}
+
+/**
+ * Those that calls of the hour may have used. Read without FINAL: one that no attempt has any more gives no row. Where there are
+ * more than are counted one by one, FINAL says which are the busiest.
+ */
+async function trunksOf(hourS: number, context: Context, ports: readonly string[]): Promise<NumberedTrunks> {
+  const listed = await listTrunks(hourS, context, ports, false)
+  const found: NumberedTrunks = { hashes: new Map(), places: new Map(), trunks: [] }
+  const many = new Map<number, number>()
+  for (const { place } of listed) many.set(place, (many.get(place) ?? 0) + 1)
+  const isCrowded = (place: number) => many.get(place)! > ADDRESSES_MAX
+  const busiest = [...many.keys()].some(isCrowded) ? await listTrunks(hourS, context, ports, true) : []
+  const named = new Map<number, number>()
+  for (const row of [
+    ...listed.filter(({ place }) => !isCrowded(place)),
+    ...busiest.filter(({ place }) => isCrowded(place)),
+  ]) {
+    const count = (named.get(row.place) ?? 0) + 1
+    named.set(row.place, count)
+    const { carrier, site } = row
+    if (count <= ADDRESSES_MAX) {
+      found.trunks.push({ carrier, site, farAddress: row.far_address, farPort: row.port })
+      found.hashes.set(row.hash, found.trunks.length)
+    } else if (!found.places.has(row.place)) {
+      found.trunks.push({ carrier, site, farAddress: OTHER_ADDRESSES, farPort: 0 })
+      found.places.set(row.place, found.trunks.length)
+    }
+  }
+  return found
+}
+
+/** @returns the busiest of the hour first, one more than are named of each carrier at each site */
+function listTrunks(
   hourS: number,
   context: Context,
   ports: readonly string[],
-): Promise<{ crowded: string[]; named: string[] }> {
-  const rows = await select<{ carrier: string; site: string; far_address: string; port: number }>(
+  isFinal: boolean,
+): Promise<TrunkListed[]> {
+  return select<TrunkListed>(
     context,
-    `SELECT carrier, site, far_address, ${TRUNK_PORT_SQL} AS port FROM call_attempts FINAL
-     WHERE minute >= toDateTime({hour:UInt32}, 'UTC') AND minute < toDateTime({hour:UInt32} + ${HOUR_S}, 'UTC')
-       AND party = 'carrier' AND state != 'fragment' AND invited_at_us > 0
-     GROUP BY carrier, site, far_address, port ORDER BY count() DESC, far_address, port LIMIT ${ADDRESSES_MAX + 1} BY carrier, site`,
+    `SELECT carrier, site, far_address, port, toFloat64(${TRUNK_HASH}) AS hash, toFloat64(${PLACE_HASH}) AS place FROM (
+       SELECT carrier, site, far_address, ${TRUNK_PORT_SQL} AS port, countIf(minute >= toDateTime({hour:UInt32}, 'UTC')) AS attempts
+       FROM call_attempts ${isFinal ? 'FINAL' : ''} WHERE ${CALLS_READ}
+       GROUP BY carrier, site, far_address, port
+       ORDER BY attempts DESC, carrier, site, far_address, port LIMIT ${ADDRESSES_MAX + 1} BY carrier, site)`,
     { hour: hourS, ports },
   )
-  const groups = new Map<string, string[]>()
-  for (const { carrier, site, far_address: address, port } of rows) {
-    const key = `${carrier}\n${site}`
-    const group = groups.get(key) ?? []
-    groups.set(key, group)
-    group.push(`${key}\n${address}\n${port}`)
-  }
-  const crowded = [...groups].filter(([, addresses]) => addresses.length > ADDRESSES_MAX)
-  return {
-    crowded: crowded.map(([key]) => key),
-    named: crowded.flatMap(([, addresses]) => addresses.slice(0, ADDRESSES_MAX)),
-  }
 }
 
 async function select<Row>(

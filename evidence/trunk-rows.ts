@@ -54,7 +54,7 @@ async function insert(
   for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
     await client.insert({
       table: name,
-      columns: [...keys, ...values, 'version', 'is_deleted', 'judged_at'] as [string, ...string[]],
+      columns: ['version', 'is_deleted', 'judged_at', ...keys, ...values],
       values: rows.slice(at, at + ROWS_A_STATEMENT).map((row) => ({
         ...Object.fromEntries([...keys, ...values].map((column) => [column, row[column]])),
         version: String(version),

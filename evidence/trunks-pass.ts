@@ -139,7 +139,7 @@ async function readHeard(context: Context, { fromS }: Stretch): Promise<Map<stri
   return new Map(rows.map(({ agent, at_us: atUs }) => [agent, atUs]))
 }
 
-const HEAD = `substring(raw, 1, if(position(raw, '\\r\\n\\r\\n') = 0, length(raw), position(raw, '\\r\\n\\r\\n')))`
+const HEAD = `substring(raw, 1, if(position(raw, '\\r\\n\\r\\n') = 0, length(raw), position(raw, '\\r\\n\\r\\n') + 1))`
 const IN_TIME = `captured_at >= toDateTime64({from:UInt32} - {reach:UInt32}, 6, 'UTC') AND captured_at < toDateTime64({to:UInt32} + {reach:UInt32}, 6, 'UTC')`
 
 /**

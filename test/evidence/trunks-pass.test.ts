@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { attributeLeg, compileNetwork } from '../../collector/enrich/carrier.js'
+import { EvidenceJob } from '../../evidence/job.js'
 import type { Context } from '../../evidence/pass.js'
+import { trunkHoursPass } from '../../evidence/trunk-hours.js'
 import { trunksPass } from '../../evidence/trunks-pass.js'
 import { configSchema } from '../../schemas/config.js'
-import { attempt, ENDED, NOON_S, NOON_US, type StoredMessage, TestStore } from '../api/support.js'
+import { attempt, ENDED, endedCall, NOON_S, NOON_US, type StoredMessage, TestStore } from '../api/support.js'
 import { rowsOf } from '../support/engine.js'
 
 const CONFIG = configSchema.parse({
@@ -24,7 +26,14 @@ beforeAll(async () => {
 })
 afterAll(() => store.close())
 beforeEach(async () => {
-  for (const table of ['trunk_minutes', 'call_attempts', 'sip_messages', 'agents_minute'])
+  for (const table of [
+    'trunk_minutes',
+    'call_attempts',
+    'sip_messages',
+    'agents_minute',
+    'trunk_hours',
+    'kpi_minute',
+  ])
     await store.command(`TRUNCATE TABLE ${table}`)
 })
 
@@ -68,8 +77,8 @@ function ping(
     `From: <sip:ping@${source}>;tag=p${pings}`,
     `To: <sip:${destination}>`,
     `Call-ID: ${id}`,
-    `CSeq: ${pings} OPTIONS`,
     'Content-Length: 0',
+    `CSeq: ${pings} OPTIONS`,
     '',
     '',
   ]
@@ -241,5 +250,30 @@ describe('the pass of trunks', () => {
     await store.addMessages(ping(1, { status: 200 }))
     await run(NOON_S, false)
     expect(await standing()).toEqual([])
+  })
+
+  test('the job of evidence/ runs both passes where minutes have changed, and once', async () => {
+    await store.addMessages(ping(1, { status: 200 }))
+    await store.add([attempt({ ...endedCall(NOON_US + 2e6, 5_000) })])
+    let nowMs = 0
+    const job = new EvidenceJob({
+      client: store.engine.writer,
+      config: () => CONFIG,
+      log: () => {},
+      passes: [pass, trunkHoursPass],
+      nowMs: () => nowMs,
+      leaseMs: 0,
+    })
+    await job.round()
+    expect(await standing()).toEqual([]) // The minute may still fill.
+    nowMs = 600_000
+    await job.round()
+    expect(await standing()).toMatchObject([{ options_answered: 1, calls_out: 1 }])
+    expect(job.status.rows.get('trunk_hours')).toBe(4)
+    nowMs = 1_200_000
+    await job.round()
+    expect(job.status.rows.get('trunks')).toBe(1)
+    expect(job.status.minutesWaiting).toBe(0)
+    await job.stop()
   })
 })
