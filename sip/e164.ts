@@ -119,6 +119,8 @@ export function destinationOf(number: string): Destination {
 export function destinationOfPrefix(prefix: string): Destination {
   return remembered(prefixes, prefix, (text) => {
     if (text === '') return NO_PREFIX
+    // Of a number of seven digits and more, whatever is left of it.
+    if (/^\d+$/.test(text)) return NOT_GLOBAL
     return unlessGlobal(text) ?? ofGlobalPrefix(text.slice(1))
   })
 }

@@ -144,6 +144,7 @@ describe('what is no global number', () => {
     expect(destinationOfPrefix('+1215')).toMatchObject({ kind: 'not_possible' })
     expect(destinationOfPrefix('+290')).toMatchObject({ kind: 'country', country: 'SH' })
     expect(destinationOfPrefix('1215555')).toMatchObject({ kind: 'not_global' })
+    expect(destinationOfPrefix('215')).toMatchObject({ kind: 'not_global' })
     expect(destinationOfPrefix('+0000000')).toMatchObject({ kind: 'not_possible' })
   })
 

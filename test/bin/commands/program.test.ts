@@ -146,7 +146,7 @@ describe('trunkscope start', () => {
     expect(start).toBeUndefined()
     expect(err).toBe(
       `error TRUNKSCOPE_CONFIG_UNKNOWN_KEY: ${bad}:3: carriers[0].peer: is not a key here; ` +
-        'did you mean peers? (known here: id, name, peers, contacts, targets)\n',
+        'did you mean peers? (known here: id, name, peers, contacts, targets, credits, limits, spcs, monthly_charge, trunk_groups)\n',
     )
   })
 

@@ -53,6 +53,17 @@ describe('trunkscope scorecard', () => {
     })
   })
 
+  test('lets a schedule fire in a running API, and takes nothing beside it', async () => {
+    expect(await run('--schedule', 'weekly', '--url', URL_OF)).toMatchObject({
+      schedule: 'weekly',
+      from: { kind: 'api', url: URL_OF },
+    })
+    await expect(run('--schedule', 'weekly', '--data', folder)).rejects.toThrow('--url is missing')
+    await expect(
+      run('--schedule', 'weekly', '--url', URL_OF, '--week', '2026-W47', '-f', 'pdf'),
+    ).rejects.toThrow('--week, --format cannot stand beside --schedule')
+  })
+
   test('one of the two, and not both', async () => {
     await expect(run()).rejects.toThrow('--data and --url are missing')
     await expect(run('--url', URL_OF, '--data', folder)).rejects.toThrow('at once')
