@@ -25,7 +25,17 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const DIST = join(ROOT, 'dist')
 const STAMP = join(DIST, 'built')
 const COMMAND = join(DIST, 'bin', 'trunkscope.js')
-const SOURCES = ['api', 'bench', 'bin', 'collector', 'dashboards', 'evidence', 'schemas', 'sip', 'test/support']
+const SOURCES = [
+  'api',
+  'bench',
+  'bin',
+  'collector',
+  'dashboards',
+  'evidence',
+  'schemas',
+  'sip',
+  'test/support',
+]
 /** What the code reads at run time beside its own folder. */
 const ASSETS = new Set(['.sql', '.css', '.svg', '.html'])
 

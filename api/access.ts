@@ -63,6 +63,8 @@ export function accessCheck(tokens: ApiDeps['tokens'], nowMs: () => number): Acc
       throw new ApiError('TRUNKSCOPE_API_UNAUTHORIZED', whyNot(written, token))
     }
     const principal = { id: token.id, role: token.role, carriers: token.carriers ?? ('all' as const) }
+    // Known also where it is refused: the audit trail says by whom.
+    request.principal = principal
     checkRights(principal, config)
     return principal
   }

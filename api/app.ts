@@ -13,23 +13,38 @@ import {
 } from '@fastify/type-provider-zod'
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
 import { accessCheck } from './access.js'
+import { auditMetrics } from './audit/metrics.js'
+import { auditHooks } from './audit/trail.js'
 import type { ApiDeps, App, RouteDeps } from './deps.js'
 import { ApiError, didYouMean, nearestNames, problemOf } from './errors.js'
+import { numbersMetrics } from './numbers/metrics.js'
 import { errorPage } from './page/error.js'
 import { Readers } from './readers.js'
+import { requestLog } from './request-log.js'
 import { alertDeliveryRoutes } from './routes/alert-deliveries.js'
 import { alertRoutes } from './routes/alerts.js'
 import { attemptRoutes } from './routes/attempts.js'
+import { attestationRoutes } from './routes/attestation.js'
+import { auditRoutes } from './routes/audit.js'
+import { cancelRoutes } from './routes/cancels.js'
 import { carrierRoutes } from './routes/carriers.js'
+import { documentRoutes } from './routes/documents.js'
+import { earlyMediaRoutes } from './routes/early-media.js'
 import { healthRoutes } from './routes/health.js'
+import { identityRoutes } from './routes/identity.js'
 import { kpiRoutes } from './routes/kpis.js'
+import { numberRoutes } from './routes/numbers.js'
+import { packRoutes } from './routes/packs.js'
 import { pageRoutes } from './routes/page.js'
+import { peerRoutes } from './routes/peers.js'
 import { promRoutes } from './routes/prom.js'
 import { scorecardRoutes } from './routes/scorecards.js'
 import { sloRoutes } from './routes/slos.js'
 import { tapRoutes } from './routes/tap.js'
+import { trunkRoutes } from './routes/trunks.js'
 import { tapMetrics } from './tap/metrics.js'
 import { shown } from './time-span.js'
+import { trunkMetrics } from './trunks/metrics.js'
 
 export type { ApiDeps } from './deps.js'
 
@@ -46,10 +61,12 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
     metrics:
       routes === 'health'
         ? deps.metrics
-        : async () => `${await deps.metrics()}${await tapMetrics(routeDeps)}`,
+        : async () =>
+            `${await deps.metrics()}${await tapMetrics(routeDeps)}${await trunkMetrics(routeDeps)}${await auditMetrics(deps.audit)}${await ofNumbers()}`,
   }
+  const ofNumbers = numbersMetrics(routeDeps)
   const app = Fastify({
-    logger: deps.log ?? false,
+    logger: requestLog(deps.log),
     bodyLimit: BODY_MAX_BYTES,
     // X-Forwarded-For is anybody's word.
     trustProxy: false,
@@ -62,7 +79,10 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
   app.setSerializerCompiler(serializerCompiler)
 
   app.decorateRequest('principal')
+  app.decorateRequest('audited')
+  app.decorate('auditedRoutes', new Map())
   app.addHook('onRoute', ({ config, method, url }) => {
+    if (config?.audit !== undefined) app.auditedRoutes.set(`${String(method)} ${url}`, config.audit)
     if (config?.isPublic === true || config?.role !== undefined) return
     throw new Error(
       `${String(method)} ${url} does not say who may ask it; write config: { role: 'viewer' } or another role`,
@@ -70,9 +90,11 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
   })
   const check = accessCheck(deps.tokens, nowMs)
   app.addHook('onRequest', async (request, reply) => {
+    request.audited = {}
     reply.header('cache-control', 'no-store')
     request.principal = check(request, reply)
   })
+  if (deps.audit !== undefined) auditHooks(app, deps.audit, nowMs)
   app.setErrorHandler<FastifyError>((error, request, reply) => answerError(routeDeps, error, request, reply))
   app.setNotFoundHandler((request) => {
     throw new ApiError(
@@ -117,20 +139,32 @@ export async function buildApp(deps: ApiDeps, routes: 'all' | 'health' = 'all'):
   })
 
   healthRoutes(app, routeDeps)
-  if (routes === 'all') {
-    kpiRoutes(app, routeDeps)
-    carrierRoutes(app, routeDeps)
-    attemptRoutes(app, routeDeps)
-    tapRoutes(app, routeDeps)
-    alertRoutes(app, routeDeps)
-    sloRoutes(app, routeDeps)
-    scorecardRoutes(app, routeDeps)
-    alertDeliveryRoutes(app, routeDeps)
-    pageRoutes(app, routeDeps)
-    promRoutes(app, routeDeps)
-  }
+  if (routes === 'all') questionRoutes(app, routeDeps)
   await app.ready()
   return app
+}
+
+function questionRoutes(app: App, deps: RouteDeps): void {
+  kpiRoutes(app, deps)
+  carrierRoutes(app, deps)
+  attemptRoutes(app, deps)
+  cancelRoutes(app, deps)
+  attestationRoutes(app, deps)
+  identityRoutes(app, deps)
+  earlyMediaRoutes(app, deps)
+  tapRoutes(app, deps)
+  trunkRoutes(app, deps)
+  alertRoutes(app, deps)
+  sloRoutes(app, deps)
+  scorecardRoutes(app, deps)
+  numberRoutes(app, deps)
+  peerRoutes(app, deps)
+  packRoutes(app, deps)
+  documentRoutes(app, deps)
+  alertDeliveryRoutes(app, deps)
+  auditRoutes(app, deps)
+  pageRoutes(app, deps)
+  promRoutes(app, deps)
 }
 
 const toJsonSchema = createJsonSchemaTransform({})

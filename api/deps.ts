@@ -8,7 +8,10 @@ import type { TrunkscopeConfig } from '../schemas/config.js'
 import type { LiveStatus } from '../schemas/live-status.js'
 import type { Principal, Token } from '../schemas/tokens.js'
 import type { Outbox } from './alerts/outbox.js'
+import type { AuditTrail } from './audit/trail.js'
+import type { LoadedInventory } from './numbers/inventory.js'
 import type { Connections, Readers, ReadersSource } from './readers.js'
+import type { Scheduling } from './scorecards/scheduling.js'
 import { configSeenBy } from './seen-config.js'
 
 export interface ApiDeps {
@@ -24,6 +27,12 @@ export interface ApiDeps {
   log?: boolean | object
   /** Of a process that tells on-call. */
   outbox?: Pick<Outbox, 'retry' | 'sinks'> | undefined
+  /** Of a process that makes scheduled scorecards. */
+  scheduling?: Pick<Scheduling, 'runNow'> | undefined
+  /** The number inventory; left out, or giving undefined: there is none. */
+  numbers?: (() => LoadedInventory | undefined) | undefined
+  /** Left out: answers leave no trace, as in `trunkscope scorecard` on a folder, whose owner can read all of it anyway. */
+  audit?: AuditTrail | undefined
   /** For tests. */
   nowMs?: () => number
 }

@@ -48,11 +48,25 @@ export const TABLE_ACCESS: Readonly<Record<string, 'carrier' | 'leg' | 'all' | '
   alert_deliveries: 'none',
   alert_states: 'carrier',
   alert_transitions: 'carrier',
+  identity_checks: 'carrier',
+  documents: 'carrier',
+  document_runs: 'none',
+  audit_trail: 'none',
+  // A verdict names other carriers in `evidence`: api/calls/verdict.ts cuts that.
+  attempt_verdicts: 'carrier',
+  call_legs: 'carrier',
+  evidence_leases: 'none',
+  trunk_minutes: 'carrier',
+  // Rows of a whole site are no carrier's.
+  trunk_hours: 'carrier',
+  attempt_anomalies: 'carrier',
+  // Which minutes were looked at: no name stands there, and without it rates would be of other attempts.
+  anomaly_minutes: 'all',
 }
 
 /** Columns that hold telephone numbers, or texts from the wire that may. */
 const PERSONAL =
-  /\b(?:calling_number|called_number|dialled_number|from_number|request_uri|identities|facts|raw|sample|call_id|from_tag|to_tags|user_agent|final_phrase|cancel_reason)\b/
+  /\b(?:calling_number|called_number|dialled_number|from_number|request_uri|identities|facts|raw|sample|call_id|from_tag|to_tags|user_agent|final_phrase|cancel_reason|orig|dest|diverted|x5u|raw_claims|stir_reasons)\b/
 
 export interface Leg {
   callId: string

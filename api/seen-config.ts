@@ -20,6 +20,7 @@ export function configSeenBy(config: TrunkscopeConfig, { carriers: ids }: Princi
     sites: config.sites.filter(({ id }) => sites.has(id)),
     customers: [],
     tokens: [],
+    scorecards: { schedules: [] },
     maintenance: config.maintenance.flatMap((entry) => {
       if (entry.carriers === undefined) return [entry]
       const own = entry.carriers.filter((id) => ids.includes(id))

@@ -1,7 +1,7 @@
 /**
  * How fast the call explorer, the scorecards and the pages answer over 10 million attempts.
  *
- *   node dist/bench/search.js [--attempts 10000000] [--hours 24] [--data DIR] [--rounds 40] [--only WORD]
+ *   node dist/bench/search.js [--attempts 10000000] [--hours 24] [--data DIR] [--rounds 40] [--only pages|search|scorecards|WORD]
  *
  * The data set is made by SQL (bench/search-attempts.ts); a DIR that holds one is gone on with. Questions go through the
  * whole api (inject: routes, checks, SQL, JSON or HTML), one at a time, each round with other values. A question whose values
@@ -28,7 +28,7 @@ const { values } = parseArgs({
     hours: { type: 'string', default: '24' },
     data: { type: 'string' },
     rounds: { type: 'string', default: '40' },
-    /** Only questions with this in their name. */
+    /** A kind of questions, or those with this in their name. */
     only: { type: 'string', default: '' },
   },
 })
@@ -124,6 +124,13 @@ function questionsOf(nowS: number, samples: readonly Sample[]): Question[] {
   ]
 }
 
+const KINDS: Record<string, (name: string) => boolean> = {
+  pages: (name) => name.startsWith('page: '),
+  scorecards: (name) => name.startsWith('scorecard') || name === 'page: scorecards',
+  search: (name) => !name.startsWith('page: ') && !name.startsWith('scorecard'),
+}
+const isAsked = KINDS[values.only] ?? ((name: string) => name.includes(values.only))
+
 async function bench(): Promise<void> {
   const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout.trim()
   console.log(
@@ -158,7 +165,7 @@ async function bench(): Promise<void> {
     '| question | min | p50 | p95 | least CPU, ms | statements | most bytes |\n|---|---|---|---|---|---|---|',
   )
   for (const [name, addressOf] of questionsOf(nowS, samples)) {
-    if (name.includes(values.only)) await ask(app, counted, name, addressOf)
+    if (isAsked(name)) await ask(app, counted, name, addressOf)
   }
   console.log(`load ${loadavg()[0]?.toFixed(2)}`)
   await app.close()

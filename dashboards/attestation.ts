@@ -1,15 +1,16 @@
-/** For whoever answers for STIR/SHAKEN: what carriers claim about the calls, and what never arrived signed. */
+/** For whoever answers for STIR/SHAKEN: what carriers claim about the calls, what was checked of it, and what never arrived signed. */
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard'
 import { board } from './board.js'
 import { attemptRate, captureLossLines, captureLossStat, outcomeBars } from './common-panels.js'
 import { kpiGroup, kpiLines, kpiStat } from './kpi-panels.js'
 import { risingSteps } from './panel.js'
+import { checkedRows } from './signature-panels.js'
 
 export function attestation(): Dashboard {
   return board({
     name: 'attestation',
     description:
-      'What the PASSporTs of the calls claim, by carrier and site. Decoded, not verified: no certificate was looked at.',
+      'What the PASSporTs of the calls claim, by carrier and site: decoded, not verified. Below it what was checked of them, where certificates are configured.',
     filters: ['carrier', 'site', 'direction'],
     time: { from: 'now-24h', to: 'now' },
     rows: [
@@ -82,6 +83,7 @@ export function attestation(): Dashboard {
           captureLossLines(33, 6, ['direction']),
         ],
       },
+      ...checkedRows(),
     ],
   })
 }

@@ -4,6 +4,7 @@ import { board } from './board.js'
 import {
   attemptBars,
   attemptRate,
+  cancelBars,
   captureLossLines,
   captureLossStat,
   DISPOSITIONS,
@@ -61,7 +62,7 @@ export function carrier(): Dashboard {
           }),
           outcomeBars(32, 5, {
             title: 'Why attempts were cancelled',
-            description: 'Attempts with a CANCEL or a final 487, by sub-class.',
+            description: 'Attempts with a CANCEL or a final 487, by sub-class, as they are judged.',
             metric: 'trunkscope_cancels_total',
             label: 'class',
             filter: 'cancel_class',
@@ -75,6 +76,11 @@ export function carrier(): Dashboard {
           ),
           captureLossLines(34, 4, ['direction']),
         ],
+      },
+      {
+        title: '487 by cause',
+        height: 8,
+        panels: [cancelBars(35, 12, 'carrier'), cancelBars(36, 12, 'site')],
       },
       {
         title: 'What fails',

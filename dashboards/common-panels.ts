@@ -51,6 +51,22 @@ export function outcomeBars(
   }
 }
 
+/** As they are judged: a minute is drawn anew when another leg of the call, or the next route, has shown up. */
+export function cancelBars(id: number, width: number, by: 'carrier' | 'site'): Placed {
+  return {
+    kind: 'bars',
+    id,
+    width,
+    title: `Given up by ${by} and why`,
+    description: `Attempts with a CANCEL or a final 487 by sub-class: ELSEWHERE was answered on another leg, ROUTE_ADVANCE is our SBC that went to the next carrier, PRE_RING_CANCEL before anything rang; the others are the caller's. What needs other legs follows the call by up to a minute. The bars add up to the sum in the legend.`,
+    unit: 'short',
+    decimals: 0,
+    min: 0,
+    queries: [{ expr: perBar('trunkscope_cancels_total', [by, 'class']), legend: `{{${by}}} {{class}}` }],
+    links: [attemptsLink([by], `&cancel_class=\${__field.labels.class}`)],
+  }
+}
+
 export const DISPOSITIONS = {
   title: 'How attempts ended',
   description: 'Closed attempts by disposition.',

@@ -20,6 +20,11 @@ export const RUNBOOKS = [
   'KpiPastWeeks',
   'KpiPeers',
   'CarrierSilent',
+  'AttestationLost',
+  'CertificateExpiring',
+  'SignerNotInContract',
+  'TrunkDown',
+  'NumberOnWrongCarrier',
 ] as const
 export type Runbook = (typeof RUNBOOKS)[number]
 

@@ -1,5 +1,6 @@
 /**
- * What the api tells on-call: one transition of one alert, the same for every sink.
+ * What the api tells on-call: one transition of one alert, the same for every sink; and what it tells of a scorecard that a
+ * schedule made. Both go through the same outbox.
  *
  * `key` is the alert's identity for ever: `sha256(rule, sorted labels)`, the first 32 hex digits. A value that changes stands
  * in annotations, never in a label: otherwise every evaluation would be a new alert.
@@ -8,6 +9,7 @@
 export type Severity = 'page' | 'ticket'
 
 export interface AlertNotice {
+  kind?: undefined
   /** 32 hex digits. */
   key: string
   /** Ascending over the alert's life; `<key>.<transition>` names this notice for ever. */
@@ -39,3 +41,74 @@ export interface AlertNotice {
   /** Of a resolved one. */
   endsAtUs: number | undefined
 }
+
+/** One number of a scorecard with its doubt. */
+export interface HeadlineRow {
+  id: string
+  name: string
+  unit: string
+  value: number | null
+  interval: readonly number[] | null
+  low_confidence: boolean
+  /** Why there is no value. */
+  reason?: string
+  previous: number | null
+  change: string
+}
+
+export interface HeadlineGrade {
+  grade: string
+  confidence: string
+  previous_grade: string
+  why: string
+}
+
+/** What is told of a scorecard, in the words of its JSON. */
+export interface ScorecardHeadline {
+  week: { id: string; from: string; to: string; is_complete: boolean }
+  as_of: string | null
+  /** null: all carriers side by side. */
+  carrier: ({ id: string; name: string; has_traffic: boolean } & HeadlineGrade) | null
+  rows: readonly HeadlineRow[]
+  /** Of all side by side: each, with its NER. */
+  carriers: readonly ({
+    id: string
+    name: string
+    has_traffic: boolean
+    ner: HeadlineRow | null
+  } & HeadlineGrade)[]
+  /** Formats that could not be made. */
+  omitted: readonly { format: string; why: string }[]
+}
+
+export interface ScorecardDocument {
+  id: string
+  format: string
+  file_name: string
+  sha256: string
+  size_bytes: number
+  /** Page of Trunkscope with the document; none without `alerts.page_url`. */
+  link?: string
+}
+
+/** Told once. What goes to Alertmanager and PagerDuty is an alert; this is none. */
+export interface ScorecardNotice {
+  kind: 'scorecard'
+  /** 32 hex digits: schedule, firing and carrier. */
+  key: string
+  transition: 1
+  status: 'made'
+  /** Id of the schedule. */
+  rule: string
+  severity?: undefined
+  sinks: readonly string[]
+  /** `schedule`, `week`, and `carrier` unless it is all side by side. */
+  labels: Readonly<Record<string, string>>
+  annotations: { summary: string; link?: string }
+  headline: ScorecardHeadline
+  documents: readonly ScorecardDocument[]
+  firedAtUs: number
+  madeAtUs: number
+}
+
+export type Notice = AlertNotice | ScorecardNotice

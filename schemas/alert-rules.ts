@@ -85,6 +85,36 @@ export const alertsSchema = z
         above_ratio: z.number().gt(0).lt(1).default(0.05),
       })
       .prefault({}),
+    /**
+     * The share of A and B of a carrier and direction is farther below that of past weeks, or more of the calls that arrive
+     * signed leave without a token.
+     */
+    attestation_lost: z
+      .strictObject({
+        enabled: z.boolean().default(true),
+        falls_by_ratio: z.number().gt(0).lt(1).default(0.2),
+        lost_above_ratio: z.number().gt(0).lt(1).default(0.05),
+      })
+      .prefault({}),
+    /** Days before the end of a certificate that signs calls. */
+    certificate_expiring: z
+      .strictObject({
+        enabled: z.boolean().default(true),
+        ticket_days: z.int().min(1).max(365).default(14),
+        page_days: z.int().min(0).max(365).default(3),
+      })
+      .prefault({}),
+    /** A trunk that answers nothing any more (docs/trunks.md). */
+    trunk_down: z
+      .strictObject({
+        enabled: z.boolean().default(true),
+        severity: z.enum(ALERT_SEVERITIES).default('ticket'),
+      })
+      .prefault({}),
+    /** With a number inventory: calls arrive on a carrier that does not own the called number (docs/numbers.md). */
+    number_on_wrong_carrier: z.boolean().default(true),
+    /** Of carriers with `spcs`: an inbound call is signed, with a valid signature, by somebody else. */
+    signer_not_in_contract: z.boolean().default(true),
     rules: z.array(alertRuleSchema).max(200).default([]),
   })
   .prefault({})

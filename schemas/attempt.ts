@@ -84,7 +84,7 @@ export interface Attempt {
   /** '' when unknown. */
   site: string
   direction: 'inbound' | 'outbound' | 'unknown'
-  attributionRule: 'sbc_peer' | 'peer' | 'customer_peer' | 'internal' | 'none'
+  attributionRule: 'sbc_peer' | 'peer' | 'customer_peer' | 'trunk_group' | 'internal' | 'none'
   sbcAddress: string
   farAddress: string
   farPort: number

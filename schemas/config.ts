@@ -5,6 +5,10 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { alertsSchema } from './alert-rules.js'
+import { earlyMediaThresholds, fasThresholds } from './anomalies.js'
+import { chargeSchema, creditSchema } from './credits.js'
+import { identitySchema, spc } from './identity-config.js'
+import { scorecardsSchema } from './scorecard-schedule.js'
 import { sinksSchema } from './sinks.js'
 import { maintenanceSchema, sloSchema } from './slos.js'
 import { tokenSchema } from './tokens.js'
@@ -44,6 +48,16 @@ const peer = z.union([
     direction: direction.optional(),
   }),
 ])
+
+/** Both parameters, as the SBC writes them: tgrp=TG-1;trunk-context=+1-630. */
+const trunkGroup = z.strictObject({
+  tgrp: z.string().regex(/^[A-Za-z0-9\-_.!~*'()[\]/:&+$%]{1,128}$/, {
+    message: 'is no trunk group; write the value of tgrp alone, for example TG-1',
+  }),
+  context: z.string().regex(/^(?:\+[0-9][0-9\-.()]{0,31}|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)$/, {
+    message: 'is no trunk-context; write a domain or digits with +, for example example.com or +1-630',
+  }),
+})
 
 /** Messages and logs show addresses: a password in one would get out. */
 function holdsCredentials(url: string): boolean {
@@ -85,6 +99,28 @@ export const configSchema = z.strictObject({
           .optional(),
         /** What the contract promises, by KPI (schemas/targets.ts): asr: 0.45, pdd_p95_s: 6. Stands in its scorecard. */
         targets: z.record(z.string(), z.number()).optional(),
+        /** What is owed back when less is delivered (schemas/credits.ts). Stands in its dispute packs. */
+        credits: z.array(creditSchema).optional(),
+        /** Contracted capacity. `per`: of the carrier as a whole, at each site, or of each far address (docs/trunks.md). */
+        limits: z
+          .strictObject({
+            concurrent_calls: z.int().min(1).max(10_000_000).optional(),
+            calls_per_second: z.int().min(1).max(1_000_000).optional(),
+            per: z.enum(['carrier', 'site', 'trunk']).default('carrier'),
+          })
+          .refine(
+            (limits) => limits.concurrent_calls !== undefined || limits.calls_per_second !== undefined,
+            {
+              message: 'holds no limit; write concurrent_calls: 500, calls_per_second: 20, or both',
+            },
+          )
+          .optional(),
+        /** Service provider codes that may sign its calls; of its contract. Left out: nobody's signer is compared. */
+        spcs: z.array(spc).min(1).optional(),
+        /** Of a calendar month; without it credits are percentages only. */
+        monthly_charge: chargeSchema.optional(),
+        /** Whose trunk groups they are (RFC 4904), in contexts of ours: for legs that no peer matches. docs/numbers.md. */
+        trunk_groups: z.array(trunkGroup).min(1).optional(),
       }),
     )
     .default([]),
@@ -104,10 +140,43 @@ export const configSchema = z.strictObject({
   maintenance: z.array(maintenanceSchema).default([]),
   alerts: alertsSchema,
   sinks: sinksSchema,
+  scorecards: scorecardsSchema,
+  identity: identitySchema,
   thresholds: z
     .strictObject({
       pre_ring_patience_ms: z.int().min(0).default(4_000),
       ring_timers_s: z.array(z.number().positive()).default([30, 60, 90, 120, 180]),
+      // Of the evidence passes (docs/evidence.md).
+      sibling_answer_ms: z.int().min(0).max(60_000).default(1_000),
+      route_advance_ms: z.int().min(0).max(60_000).default(2_000),
+      reclass_hours: z.int().min(1).max(168).default(24),
+      // Of /v1/cancels.
+      retry_s: z.int().min(1).max(3_600).default(60),
+      short_ring_ms: z.int().min(1).max(60_000).default(5_000),
+      // Suspicions (docs/early-media.md).
+      early_media: earlyMediaThresholds,
+      fas: fasThresholds,
+      // Of the state of trunks (docs/trunks.md).
+      trunk_down_exchanges: z.int().min(2).max(100).default(3),
+      trunk_degraded_ratio: z.number().gt(0).lte(1).default(0.2),
+      trunk_window_minutes: z.int().min(1).max(60).default(5),
+      trunk_unknown_minutes: z.int().min(2).max(240).default(10),
+    })
+    .prefault({}),
+  /** A CSV file of our numbers: number, country, type, carrier. docs/numbers.md. */
+  numbers: file.optional(),
+  /** What tells the legs of one call, beside Call-ID, numbers and time. */
+  calls: z
+    .strictObject({
+      /** RFC 7989. Reads the INVITEs of each minute once more; switch it off where no SBC passes Session-ID on. */
+      session_id: z.boolean().default(true),
+      /** A header that the SBCs pass on from leg to leg. */
+      correlation_header: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, {
+          message: 'is no header name; write letters, digits and -, for example X-CID',
+        })
+        .optional(),
     })
     .prefault({}),
   retention: z
@@ -118,6 +187,16 @@ export const configSchema = z.strictObject({
       // Capture times reach back 400 days at most: no message comes for a day whose hours are gone.
       hours_months: z.int().min(14).max(240).default(37),
       days_months: z.int().min(14).max(360).default(120),
+      /** Scorecards that a schedule made. */
+      documents_months: z.int().min(1).max(240).default(25),
+      /** Of the audit trail. */
+      audit_days: z.int().min(30).max(3_650).default(400),
+    })
+    .prefault({}),
+  audit: z
+    .strictObject({
+      /** Keys of the digests in the audit trail, one a line, the newest first. Left out: `start` makes one in its folder. */
+      key_file: file.optional(),
     })
     .prefault({}),
   spool: z.strictObject({ size_max_bytes: z.int().min(1_048_576).default(4_294_967_296) }).prefault({}),

@@ -1,13 +1,17 @@
 /**
  * The reference of every number as Markdown, from the catalog: `docs/kpi.md` is this text, and a test holds them equal.
  *
- * Returns  one section for each KPI, in the order of the catalog.
+ * Returns  one section for each KPI, in the order of the catalog, then the suspicions of schemas/anomalies.ts: they are counted
+ *          beside the attempts, in no rollup, and so are no KPIs.
  */
+import { ANOMALY_CODES, anomalyRule, conditionText, FAS_CODES, FAS_PARTS } from './anomalies.js'
+import { configSchema } from './config.js'
 import type { Kpi } from './kpi/kpi.js'
 import { KPI_CATALOG, LOW_CONFIDENCE_BELOW } from './kpi-catalog.js'
+import { SIGNATURE_NUMBERS } from './signature-numbers.js'
 
 export function kpiReference(): string {
-  return `${[INTRODUCTION, table(), ...KPI_CATALOG.map(section)].join('\n\n')}\n`
+  return `${[INTRODUCTION, table(), ...KPI_CATALOG.map(section), ...suspicions(), ...signatures()].join('\n\n')}\n`
 }
 
 const INTRODUCTION = `# The numbers
@@ -48,4 +52,55 @@ const METHOD: Record<Kpi['kind'], string> = {
   ratio: 'What an attempt is in it, by the columns of `call_attempts`',
   quantile: 'Nearest rank over this column of `call_attempts`, in milliseconds; from rollups within 2 %',
   mean: 'Mean of this over the attempts that have it, in milliseconds',
+}
+
+function signatures(): string[] {
+  return [
+    `## Signatures
+
+What was checked of tokens ([identity.md](identity.md)) and what became of them between the legs of a call ([attestation.md](attestation.md)), from
+\`schemas/signature-numbers.ts\`: in \`/v1/attestation\`, in \`/prom\` and on the scorecard of a carrier; ratios with the Wilson interval at 95 %.`,
+    [
+      '| id | name | rule | source | version |',
+      '|---|---|---|---|---|',
+      ...Object.entries(SIGNATURE_NUMBERS).map(
+        ([id, { name, rule, source, version }]) =>
+          `| \`${id}\` | ${name} | ${rule} | ${source} | ${version} |`,
+      ),
+    ].join('\n'),
+  ]
+}
+
+function suspicions(): string[] {
+  const { early_media, fas } = configSchema.parse({}).thresholds
+  const thresholds = { ...early_media, ...fas }
+  const rules = ANOMALY_CODES.map((code) => {
+    const rule = anomalyRule(code)
+    const more = rule.isBaselineOnly ? ' Only its change against the four weeks before says something.' : ''
+    return `| \`${code}\` | ${rule.name} | ${conditionText(rule, thresholds)}${more} | ${rule.severity} | ${rule.base} | ${rule.reads} | ${rule.source} | ${rule.version} |`
+  })
+  const parts = FAS_CODES.map((code) => {
+    const part = FAS_PARTS[code]
+    return `| \`${code}\` | ${part.name} | ${conditionText(part, thresholds)} | ${part.points} | ${part.source} | ${part.version} |`
+  })
+  return [
+    `## Suspicions
+
+Early media and false answers ([early-media.md](early-media.md)), from \`schemas/anomalies.ts\`: from signalling only, never a verdict. Thresholds are the
+defaults of \`thresholds.early_media\` and \`thresholds.fas\`. Counted in \`/v1/early-media\` over their base, with the Wilson interval at 95 %; the weight
+is the heaviest that one may have.`,
+    [
+      '| code | name | condition | weight | base | reads | source | version |',
+      '|---|---|---|---|---|---|---|---|',
+      ...rules,
+    ].join('\n'),
+    `## fas_score
+
+**FAS score, 0 to 100.** Of a carrier on a destination prefix: the points of the parts that hold, over closed outbound attempts of a window; none below
+${thresholds.answers_min} answers. Flagged from ${thresholds.flagged_score}. Of a carrier: the mean of its prefixes, weighted by answers; flagged when flagged prefixes have ${thresholds.flagged_share_ratio * 100} % of its
+answers or more. In \`/v1/fas\` and, by week, in the scorecard.`,
+    ['| part | name | condition | points | source | version |', '|---|---|---|---|---|---|', ...parts].join(
+      '\n',
+    ),
+  ]
 }

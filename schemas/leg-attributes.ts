@@ -8,6 +8,9 @@ export interface Ends {
   sourcePort: number
   destinationAddress: string
   destinationPort: number
+  /** Of the INVITE, as they stood on the wire: they name trunk groups (RFC 4904). */
+  requestUri?: string
+  contact?: string
 }
 
 export interface LegAttributes {

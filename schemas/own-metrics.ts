@@ -102,6 +102,38 @@ export const PROCESS_METRICS = {
     'Highest received-at seen, seconds since 1970 UTC.',
   ),
   ready: metric('trunkscope_ready', 'gauge', '1 while the store takes what comes.'),
+  evidenceLeader: metric(
+    'trunkscope_evidence_leader',
+    'gauge',
+    '1 in the process that runs the evidence passes, of all that could.',
+  ),
+  evidenceLag: metric(
+    'trunkscope_evidence_lag_seconds',
+    'gauge',
+    'Age of the oldest change that an evidence pass has still to look at, against the newest.',
+  ),
+  evidenceMinutes: metric(
+    'trunkscope_evidence_minutes_waiting',
+    'gauge',
+    'Minutes that wait for a pass, one for each.',
+  ),
+  evidenceSeconds: metric(
+    'trunkscope_evidence_round_seconds',
+    'gauge',
+    'Duration of the last round of passes.',
+  ),
+  evidenceRounds: metric('trunkscope_evidence_rounds_total', 'counter', 'Rounds of passes.'),
+  evidenceRows: metric(
+    'trunkscope_evidence_rows_total',
+    'counter',
+    'Rows that passes wrote: verdicts, legs and their ends.',
+    ['pass'],
+  ),
+  evidenceProblem: metric(
+    'trunkscope_evidence_failing',
+    'gauge',
+    '1 while the last round of passes failed; the log says why.',
+  ),
 } satisfies Record<string, OwnMetric>
 
 export type ProcessMetricName = keyof typeof PROCESS_METRICS
@@ -200,8 +232,119 @@ export const ALERT_METRICS = {
   sinkState: metric('trunkscope_alerts_sink_state', 'gauge', '1 for how the sink is now.', ['sink', 'state']),
 } satisfies Record<string, OwnMetric>
 
+/** The audit trail; of a process that answers questions. */
+export const AUDIT_METRICS = {
+  rows: metric('trunkscope_audit_rows_total', 'counter', 'Rows of the audit trail that were written.'),
+  lost: metric(
+    'trunkscope_audit_lost_total',
+    'counter',
+    'Rows of the audit trail that were lost: the store took none for too long. Exports were refused meanwhile.',
+  ),
+  refused: metric(
+    'trunkscope_audit_refused_exports_total',
+    'counter',
+    'Exports that were refused because their row could not be written.',
+  ),
+  waiting: metric('trunkscope_audit_waiting', 'gauge', 'Rows of the audit trail that wait to be written.'),
+} satisfies Record<string, OwnMetric>
+
+/** The number inventory; of a process that answers questions, where `numbers` is configured. */
+export const NUMBERS_METRICS = {
+  rows: metric(
+    'trunkscope_numbers_inventory_rows',
+    'gauge',
+    'Rows of the number inventory, wrong ones included.',
+  ),
+  wrongRows: metric(
+    'trunkscope_numbers_inventory_wrong_rows',
+    'gauge',
+    'Rows of the number inventory that are left out because they are wrong.',
+  ),
+  isStale: metric(
+    'trunkscope_numbers_inventory_stale',
+    'gauge',
+    '1 while the file of the inventory cannot be taken over and that of before holds.',
+  ),
+  misrouted: metric(
+    'trunkscope_numbers_misrouted_attempts',
+    'gauge',
+    'Inbound attempts of the last hour on a carrier that does not own the called number; looked for once a minute.',
+    ['carrier'],
+  ),
+} satisfies Record<string, OwnMetric>
+
+/** Scorecards of schedules; of a process that makes them. */
+export const SCORECARD_METRICS = {
+  runs: metric(
+    'trunkscope_scorecards_runs_total',
+    'counter',
+    'Runs of schedules by result; a failed one is tried again.',
+    ['result'],
+  ),
+  documents: metric(
+    'trunkscope_scorecards_documents_total',
+    'counter',
+    'Documents that were made and stored.',
+    ['format'],
+  ),
+  omitted: metric(
+    'trunkscope_scorecards_omitted_total',
+    'counter',
+    'Documents that could not be made: a PDF without a Chromium, one that is too large.',
+    ['format'],
+  ),
+  doneAt: metric(
+    'trunkscope_scorecards_done_timestamp_seconds',
+    'gauge',
+    'When this process last finished a run; 0: not yet.',
+  ),
+  nextAt: metric('trunkscope_scorecards_next_timestamp_seconds', 'gauge', 'When a schedule fires next.', [
+    'schedule',
+  ]),
+} satisfies Record<string, OwnMetric>
+
+/** Of the trunks, where there is an api (docs/trunks.md). */
+export const TRUNK_METRICS = {
+  trunks: metric('trunkscope_trunks', 'gauge', 'Trunks by state, also those without a series.', ['state']),
+  up: metric(
+    'trunkscope_trunk_up',
+    'gauge',
+    '1 for up, 0.5 for degraded, 0 for down; without a series where the state is unknown.',
+    ['carrier', 'site', 'address'],
+  ),
+  callsPeak: metric(
+    'trunkscope_trunk_concurrent_calls_peak',
+    'gauge',
+    'Most calls up at one second of the last whole hour.',
+    ['scope', 'carrier', 'site', 'address'],
+  ),
+  callsLimit: metric('trunkscope_trunk_concurrent_calls_limit', 'gauge', 'Contracted.', [
+    'scope',
+    'carrier',
+    'site',
+    'address',
+  ]),
+  perSecondPeak: metric(
+    'trunkscope_trunk_calls_per_second_peak',
+    'gauge',
+    'Most INVITEs in one second of the last whole hour.',
+    ['scope', 'carrier', 'site', 'address'],
+  ),
+  perSecondLimit: metric('trunkscope_trunk_calls_per_second_limit', 'gauge', 'Contracted.', [
+    'scope',
+    'carrier',
+    'site',
+    'address',
+  ]),
+} satisfies Record<string, OwnMetric>
+export type TrunkMetricName = keyof typeof TRUNK_METRICS
+
 export const OWN_METRICS: readonly OwnMetric[] = [
   ...Object.values(PROCESS_METRICS),
   ...Object.values(TAP_METRICS),
+  ...Object.values(TRUNK_METRICS),
   ...Object.values(ALERT_METRICS),
+  ...Object.values(SCORECARD_METRICS),
+  ...Object.values(AUDIT_METRICS),
+  ...Object.values(NUMBERS_METRICS),
 ]

@@ -81,6 +81,25 @@ export const PROM_METRICS: readonly PromMetric[] = [
     'Closed attempts by what their PASSporT claims: A, B, C, none or malformed.',
   ),
   metric(
+    'counter',
+    'trunkscope_identity_tokens_total',
+    [...LEG, 'spc', 'signature'],
+    'Tokens of Identity headers that were looked at, by the code of who signed and by what the signature says: valid, invalid or not_checked.',
+  ),
+  metric(
+    'counter',
+    'trunkscope_identity_verified_total',
+    [...LEG, 'spc', 'verdict'],
+    'The same tokens by the verdict of all steps of RFC 8224 together: passed, failed or not_checked.',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_identity_certificate_remaining_seconds',
+    ['certificate', 'spc', 'carrier'],
+    'How long a certificate that signed tokens within 24 h is still good, negative when it has ended; certificate: the first 16 digits of its SHA-256.',
+    'seconds',
+  ),
+  metric(
     'histogram',
     'trunkscope_post_dial_delay_seconds',
     LEG,

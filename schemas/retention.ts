@@ -14,6 +14,8 @@ export interface Kept {
   minutesDays: number
   hoursMonths: number
   daysMonths: number
+  documentsMonths: number
+  auditDays: number
 }
 
 export function keptOf(written: Retention): Kept {
@@ -24,6 +26,8 @@ export function keptOf(written: Retention): Kept {
     minutesDays: Math.min(retention.minutes_days, retention.attempts_months * MONTH_DAYS),
     hoursMonths: retention.hours_months,
     daysMonths: retention.days_months,
+    documentsMonths: retention.documents_months,
+    auditDays: retention.audit_days,
   }
 }
 

@@ -48,13 +48,17 @@ const cases = readdirSync(FOLDER)
 
 /**
  * Flows that share their thresholds play together in one store; those that ask at moments of their own apart from the
- * many that ask at the end.
+ * many that ask at the end, and those that compare attempts alone, because all have the same numbers.
  */
 const together = new Map<string, Flow[]>()
 for (const { flow } of cases) {
   if (flow === undefined) continue
-  const { thresholds, evaluations } = flow.file
-  const company = JSON.stringify([thresholds, new Set(evaluations.map((one) => one.atUs)).size > 1])
+  const { name, thresholds, evaluations, withEvidence } = flow.file
+  const company = JSON.stringify([
+    thresholds,
+    new Set(evaluations.map((one) => one.atUs)).size > 1,
+    withEvidence ? name : '',
+  ])
   together.set(company, [...(together.get(company) ?? []), flow])
 }
 

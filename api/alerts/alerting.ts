@@ -12,6 +12,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import type { AlertNotice } from '../../schemas/alert-hook.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { LiveStatus } from '../../schemas/live-status.js'
+import type { LoadedInventory } from '../numbers/inventory.js'
 import type { Readers } from '../readers.js'
 import { type AlertStore, ClickHouseAlertStore } from './alert-store.js'
 import { type Evaluation, evaluate, type Moment } from './evaluate.js'
@@ -27,6 +28,8 @@ export interface AlertingOptions {
   config: TrunkscopeConfig
   outbox: NoticeTaker
   live: () => LiveStatus
+  /** The number inventory, where there is one. */
+  numbers?: (() => LoadedInventory | undefined) | undefined
   log: (level: 'info' | 'warn' | 'error', sentence: string) => void
   nowMs?: () => number
   /** Nothing is judged before: the past is still being filled in. */
@@ -75,7 +78,13 @@ export function startAlerting(options: AlertingOptions): Alerting {
   }
   const store = new ClickHouseAlertStore(options.client)
   const nowUs = () => nowMs() * 1_000
-  const numbers = new StoreNumbers({ readers: options.readers, config, live, nowUs })
+  const numbers = new StoreNumbers({
+    readers: options.readers,
+    config,
+    live,
+    nowUs,
+    numbers: options.numbers,
+  })
   let isStopping = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()

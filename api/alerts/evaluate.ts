@@ -11,6 +11,7 @@
 import type { AlertNotice } from '../../schemas/alert-hook.js'
 import type { AlertRuleConfig } from '../../schemas/alert-rules.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { attestationTimings, judgeAttestation } from './attestation-conditions.js'
 import type { AlertNumbers, Cell, SampleAsk, Window } from './numbers.js'
 import { ATTEMPTS, attemptsConditions, CARRIER_SILENT } from './rules/attempts.js'
 import {
@@ -27,6 +28,7 @@ import {
 } from './rules/burn.js'
 import { type Held, heldBy } from './rules/held.js'
 import { kpiConditions, kpiTiming, kpiWindows, samplesOfKpi } from './rules/kpi.js'
+import { misroutedNumbers, NUMBER_ON_WRONG_CARRIER, NUMBER_TIMING, NUMBERS_UNREAD } from './rules/numbers.js'
 import {
   CAPTURE_LOSS_WINDOW_S,
   captureLoss,
@@ -34,6 +36,7 @@ import {
   TAP_TIMINGS,
   tapConditions,
 } from './rules/tap.js'
+import { downTrunks, TRUNK_DOWN, TRUNK_TIMING, TRUNKS_UNREAD } from './rules/trunks.js'
 import { type AlertRow, alertKey, type Condition, type Step, stepAlerts, type Timing } from './state.js'
 
 /** Alerts that are alive at a time: more are a storm that nobody reads. Those that fire stay, then pages come first. */
@@ -79,7 +82,7 @@ export async function evaluate(
       : {
           conditions: behind.conditions,
           held: heldBy([], new Map(), behind.held),
-          undecided: new Map(),
+          undecidedOf: () => '',
           slower: [],
           askOf: () => undefined,
         }
@@ -118,8 +121,8 @@ export function untilOf({ nowUs, asOfUs }: Moment): number {
 interface Found {
   conditions: Condition[]
   held: Held
-  /** By key: why one that fires cannot be called over. */
-  undecided: ReadonlyMap<string, string>
+  /** Why one that fires cannot be called over; '' : it can. */
+  undecidedOf: (alert: AlertRow) => string
   slower: readonly Slower[]
   askOf: (key: string) => SampleAsk | undefined
 }
@@ -160,12 +163,32 @@ async function judge({ config, numbers }: EvaluationDeps, untilS: number, sinceU
     }
     return conditions
   })
+  const seenTrunks = alerts.trunk_down.enabled ? await numbers.trunks() : []
+  const trunks = downTrunks(seenTrunks ?? [], { config, untilS, held })
+  const misrouted = alerts.number_on_wrong_carrier ? await numbers.misrouted(untilS) : []
+  const attestation = await judgeAttestation({ config, numbers }, untilS, held)
+  const unread = new Map<string, string>([
+    ...(misrouted === undefined ? [[NUMBER_ON_WRONG_CARRIER, NUMBERS_UNREAD] as const] : []),
+    ...(seenTrunks === undefined ? [[TRUNK_DOWN, TRUNKS_UNREAD] as const] : []),
+  ])
   return {
-    conditions: [...tapConditions(config, agents), ...loss.conditions, ...ofBurn, ...ofKpis],
+    conditions: [
+      ...tapConditions(config, agents),
+      ...loss.conditions,
+      ...ofBurn,
+      ...ofKpis,
+      ...trunks.conditions,
+      ...misroutedNumbers(misrouted ?? [], { config, held }),
+      ...attestation.conditions,
+    ],
     held,
-    undecided,
+    undecidedOf: (alert) =>
+      unread.get(alert.rule) ??
+      undecided.get(alert.key) ??
+      trunks.undecided.get(alert.key) ??
+      attestation.undecidedOf(alert),
     slower: slowerOf(burns),
-    askOf: (key) => asks.get(key),
+    askOf: (key) => asks.get(key) ?? attestation.asks.get(key),
   }
 }
 
@@ -219,17 +242,20 @@ export function timingsOf({ alerts }: Pick<TrunkscopeConfig, 'alerts'>): Map<str
       timings.set(alert, TAP_TIMINGS[alert])
   }
   if (alerts.capture_loss.enabled) timings.set('CaptureLoss', TAP_TIMINGS.CaptureLoss)
+  if (alerts.number_on_wrong_carrier) timings.set(NUMBER_ON_WRONG_CARRIER, NUMBER_TIMING)
+  if (alerts.trunk_down.enabled) timings.set(TRUNK_DOWN, TRUNK_TIMING)
+  for (const [rule, timing] of attestationTimings({ alerts })) timings.set(rule, timing)
   for (const rule of rulesOf({ alerts })) timings.set(rule.id, kpiTiming(rule))
   return timings
 }
 
 /** Why an alert whose condition is gone is not over: nobody saw the end. */
-function heldOf(alert: AlertRow, { held, undecided }: Found): string {
+function heldOf(alert: AlertRow, { held, undecidedOf }: Found): string {
   if (alert.rule === 'CollectorBehind') return ''
   if (held.all !== '') return held.all
   if (alert.rule === 'TapBlind' || alert.rule === 'TapLossy') return ''
   const unseen = alert.sites.map((site) => held.site(site)).find((reason) => reason !== '')
-  return unseen ?? undecided.get(alert.key) ?? ''
+  return unseen ?? undecidedOf(alert)
 }
 
 function bounded(

@@ -2,22 +2,45 @@
  * The numbers of an evaluation, from the store: rollups for counts, verdicts of `api/tap/`, attempts for a few samples.
  *
  * An evaluation costs a statement (and one for freshness) for all objectives together, the same for each window that rules
- * share, three for the taps, and one for the samples of all alerts that begin.
+ * share, three for the taps, and one for the samples of all alerts that begin; of attestation one for each of five weeks and
+ * one between the legs, and two of signatures each ten minutes; of trunks those of `/v1/trunks`.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { judgedAttempts } from '../../schemas/judged-attempts.js'
+import { attestationARate } from '../../schemas/kpi/attestation.js'
 import { kpiOf } from '../../schemas/kpi-catalog.js'
 import type { LiveStatus } from '../../schemas/live-status.js'
-import type { RouteDeps } from '../deps.js'
+import { LOOPBACK } from '../../schemas/tokens.js'
+import { LEVELS } from '../attestation/attestation.js'
+import { type PairOfLegs, readBetweenLegs } from '../attestation/between-legs.js'
+import { type RouteDeps, seenBy } from '../deps.js'
+import { ApiError } from '../errors.js'
 import { readKpiGroups } from '../kpi/series.js'
+import { mapOf } from '../kpi/sums.js'
+import type { LoadedInventory } from '../numbers/inventory.js'
+import { type MisroutedCount, readMisroutedCounts } from '../numbers/misrouted.js'
 import type { Readers } from '../readers.js'
 import { burnPairs } from '../slo/burn.js'
 import { readSloCounts, windowFromS } from '../slo/counts.js'
 import { expandSlos } from '../slo/instances.js'
 import { readAgents } from '../tap/agents.js'
-import type { AlertNumbers, Cell, SampleAsk, SloBurn, TapAgent, Window } from './numbers.js'
+import { judgeTrunks } from '../trunks/trunks.js'
+import type {
+  AlertNumbers,
+  Cell,
+  LevelCell,
+  SampleAsk,
+  SeenTrunkState,
+  Signatures,
+  SloBurn,
+  TapAgent,
+  Window,
+} from './numbers.js'
+import { readSignatures } from './signatures-sql.js'
 
 const SAMPLES = 3
+const MARKS_EVERY_S = 600
+const MISROUTED_S = 3_600
 /** A long window is not read whole for three attempts: the newest are wanted. */
 const SAMPLES_SPAN_S = 21_600
 
@@ -26,14 +49,59 @@ export interface StoreNumbersDeps {
   config: TrunkscopeConfig
   live: () => LiveStatus
   nowUs: () => number
+  /** The number inventory, where there is one. */
+  numbers?: (() => LoadedInventory | undefined) | undefined
+}
+
+/** What changes slowly is read at marks of the clock, so that two processes see the same. */
+class AtMarks<Read> {
+  readonly #read: (markS: number) => Promise<Read>
+  #last: { markS: number; answer: Promise<Read> } | undefined
+
+  constructor(read: (markS: number) => Promise<Read>) {
+    this.#read = read
+  }
+
+  async at(atS: number): Promise<Read | undefined> {
+    const markS = Math.floor(atS / MARKS_EVERY_S) * MARKS_EVERY_S
+    if (this.#last?.markS !== markS) this.#last = { markS, answer: this.#read(markS) }
+    const answer = await readable(() => this.#last!.answer)
+    if (answer === undefined) this.#last = undefined
+    return answer
+  }
+}
+
+const ACCESS_DENIED = '497'
+
+/**
+ * undefined: more than one statement may read, or a user of before that has no right to these tables (`trunkscope init` gives
+ * it). The other rules are judged all the same.
+ */
+async function readable<Read>(read: () => Promise<Read>): Promise<Read | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'TRUNKSCOPE_API_QUERY_LIMIT') return undefined
+    if ((error as { code?: unknown }).code === ACCESS_DENIED) return undefined
+    throw error
+  }
 }
 
 export class StoreNumbers implements AlertNumbers {
   readonly #deps: StoreNumbersDeps
   readonly #tapDeps: RouteDeps
+  readonly #signatures: AtMarks<Signatures>
+  readonly #misrouted: AtMarks<readonly MisroutedCount[]>
 
   constructor(deps: StoreNumbersDeps) {
     this.#deps = deps
+    this.#signatures = new AtMarks((markS) => readSignatures(deps.readers, markS))
+    this.#misrouted = new AtMarks((markS) =>
+      readMisroutedCounts(deps.readers, deps.numbers?.()?.inventory, {
+        fromUs: Math.max(0, markS - MISROUTED_S) * 1e6,
+        toUs: markS * 1e6,
+      }),
+    )
     this.#tapDeps = { ...deps, tokens: undefined, demo: false, metrics: async () => '' }
   }
 
@@ -80,6 +148,61 @@ export class StoreNumbers implements AlertNumbers {
     return agents.map(({ agent, site, verdict, why }) => ({ agent, site, verdict, why }))
   }
 
+  async trunks(): Promise<SeenTrunkState[] | undefined> {
+    const seen = seenBy(this.#tapDeps, LOOPBACK)
+    // Blind taps hold the alert; what was seen of a trunk before stays what it is.
+    const judged = await readable(() => judgeTrunks(seen, () => '', { carrier: [], site: [] }))
+    return judged?.trunks.map(
+      ({ json: { id, carrier, site, address, seen_state: state, why, last_hour: lastHour } }) => ({
+        id,
+        carrier,
+        site,
+        address,
+        state,
+        why,
+        callsOut: lastHour.calls_out,
+      }),
+    )
+  }
+
+  async levels(window: Window): Promise<LevelCell[]> {
+    const { readers, config } = this.#deps
+    const groups = await readKpiGroups(readers, config, {
+      fromUs: window.fromS * 1e6,
+      toUs: window.toS * 1e6,
+      groupBy: ['carrier', 'site', 'direction'],
+      stepS: null,
+      kpis: [{ name: attestationARate.id, kpi: attestationARate }],
+      where: { carrier: [], site: [], direction: [] },
+      exact: false,
+    })
+    return groups.map(({ by, total }) => {
+      const counts = mapOf(total, 'attestations')
+      return {
+        carrier: by.carrier ?? 'unknown',
+        site: by.site ?? 'unknown',
+        direction: by.direction ?? 'unknown',
+        counts: Object.fromEntries(LEVELS.map((level) => [level, counts[level] ?? 0])) as LevelCell['counts'],
+      }
+    })
+  }
+
+  async betweenLegs(window: Window): Promise<PairOfLegs[] | undefined> {
+    const { readers, config, nowUs } = this.#deps
+    const span = { fromUs: window.fromS * 1e6, toUs: window.toS * 1e6 }
+    const where = { carrier: [], site: [] }
+    const pairs = await readable(() => readBetweenLegs(readers, config, span, where, nowUs() / 1e6))
+    return typeof pairs === 'string' ? undefined : pairs
+  }
+
+  async signatures(atS: number): Promise<Signatures | undefined> {
+    return this.#signatures.at(atS)
+  }
+
+  async misrouted(atS: number): Promise<readonly MisroutedCount[] | undefined> {
+    return this.#misrouted.at(atS)
+  }
+
   async samples(asks: readonly SampleAsk[]): Promise<ReadonlyMap<string, readonly string[]>> {
     const found = new Map<string, string[]>()
     if (asks.length === 0) return found
@@ -112,6 +235,7 @@ function sampleSelect(ask: SampleAsk, at: number, parameters: Record<string, unk
   for (const [column, value, values] of [
     ['carrier', ask.carrier, ask.carriers],
     ['site', ask.site, ask.sites],
+    ['direction', ask.direction, undefined],
   ] as const) {
     const kept = value === undefined ? values : [value]
     if (kept === undefined) continue

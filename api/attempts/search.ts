@@ -12,6 +12,7 @@
  *          for all slices, and has to fit again.
  */
 import { createHash } from 'node:crypto'
+import { ANOMALY_CODES, type AnomalyCode } from '../../schemas/anomalies.js'
 import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import {
@@ -58,6 +59,7 @@ export interface AttemptParameters {
   cancel_class?: Parameter
   attestation?: Parameter
   final_code?: Parameter
+  anomaly?: Parameter
   limit?: Parameter
   cursor?: Parameter
 }
@@ -80,6 +82,8 @@ export interface AttemptSearch {
   /** Column of the table, and the values it may have. */
   texts: readonly [column: string, values: readonly string[]][]
   finalCodes: readonly number[]
+  /** Suspicions, any of them (docs/early-media.md). */
+  anomalies?: readonly AnomalyCode[]
   limit: number
   cursor: Cursor | undefined
 }
@@ -141,6 +145,7 @@ export function attemptSearchOf(
           example: 487,
         }) as number,
     ),
+    anomalies: choicesOf('anomaly', written.anomaly, ANOMALY_CODES),
     limit:
       wholeNumberOf('limit', written.limit, { min: 1, max: LIMIT_MAX, example: LIMIT_DEFAULT }) ??
       LIMIT_DEFAULT,
@@ -303,6 +308,14 @@ function conditionsOf(search: AttemptSearch, slice: Slice, before: Place | undef
     conditions.push('final_code IN {final_codes:Array(UInt16)}')
     parameters.final_codes = search.finalCodes
   }
+  if (search.anomalies !== undefined && search.anomalies.length > 0) {
+    const minutes = slice === undefined || search.span === undefined ? '1' : WITHIN
+    conditions.push(
+      `(minute, attempt_id) IN (SELECT minute, attempt_id FROM attempt_anomalies FINAL
+         WHERE ${minutes} AND arrayExists(code -> has({anomalies:Array(String)}, code), codes))`,
+    )
+    parameters.anomalies = search.anomalies
+  }
   const numbers = numberConditions(search.numbers ?? [], isCoarse)
   conditions.push(...numbers.conditions)
   Object.assign(parameters, numbers.parameters)
@@ -421,8 +434,8 @@ function cursorText(search: AttemptSearch, { minuteS, invitedAtUs, attemptId }: 
 }
 
 /** The range and the size of a page may differ: the range is that of the first page. */
-function filtersDigest({ callId, numbers, texts, finalCodes }: AttemptSearch): string {
-  const filters = JSON.stringify([callId ?? null, numbers ?? [], texts, finalCodes])
+function filtersDigest({ callId, numbers, texts, finalCodes, anomalies }: AttemptSearch): string {
+  const filters = JSON.stringify([callId ?? null, numbers ?? [], texts, finalCodes, anomalies ?? []])
   return createHash('sha256').update(filters).digest('hex').slice(0, 8)
 }
 

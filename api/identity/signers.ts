@@ -17,7 +17,7 @@ import { isoOf, type Span } from '../time-span.js'
 
 const SIGNERS_MAX = 1_000
 
-const CONTRACTS = ['contracted', 'other', 'unknown', 'not_asked'] as const
+export const CONTRACTS = ['contracted', 'other', 'unknown', 'not_asked'] as const
 
 const perSignature = z.object(
   Object.fromEntries(SIGNATURES.map((name) => [name, z.number()])) as Record<string, z.ZodNumber>,
@@ -138,7 +138,10 @@ function signerOf(row: Row, config: TrunkscopeConfig): Signer {
 }
 
 /** Codes are compared as they stand, but for the case of letters (RFC 8226 §9: IA5String; practice writes capitals). */
-function contractOf({ carrier, direction, spc }: Row, { carriers }: TrunkscopeConfig): Signer['contract'] {
+export function contractOf(
+  { carrier, direction, spc }: Pick<Row, 'carrier' | 'direction' | 'spc'>,
+  { carriers }: Pick<TrunkscopeConfig, 'carriers'>,
+): Signer['contract'] {
   const contracted = carriers.find(({ id }) => id === carrier)?.spcs
   if (contracted === undefined || direction !== 'inbound') return 'not_asked'
   if (spc === '') return 'unknown'

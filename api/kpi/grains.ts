@@ -8,7 +8,7 @@
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { keptOf } from '../../schemas/retention.js'
 import type { Readers } from '../readers.js'
-import type { KpiQuery } from './query.js'
+import { firstStepUs, type KpiQuery } from './query.js'
 
 export type Grain = 'minute' | 'hour' | 'day'
 export const GRAIN_S = { minute: 60, hour: 3_600, day: 86_400 } as const
@@ -21,7 +21,7 @@ export interface Range {
 export type Parts = Record<Grain, Range[]>
 export type Stale = Record<'hour' | 'day', ReadonlySet<number>>
 
-type Asked = Pick<KpiQuery, 'fromUs' | 'toUs' | 'stepS'>
+type Asked = Pick<KpiQuery, 'fromUs' | 'toUs' | 'stepS' | 'byClock'>
 
 /** What `rollup_freshness` says of the hours and days of a range. */
 export interface Marks {
@@ -98,7 +98,8 @@ async function readRows(
 function mayRead(asked: Asked, grain: Grain): boolean {
   const grainS = GRAIN_S[grain]
   const [fromS, toS] = [asked.fromUs / 1e6, asked.toUs / 1e6]
-  if (asked.stepS !== null && (asked.stepS % grainS !== 0 || fromS % grainS !== 0)) return false
+  const isCut = (seconds: number) => seconds % grainS !== 0
+  if (asked.stepS !== null && (isCut(asked.stepS) || isCut(firstStepUs(asked) / 1e6))) return false
   return Math.ceil(fromS / grainS) * grainS + grainS <= toS
 }
 

@@ -32,7 +32,14 @@ export interface KpiQuery {
   groupBy: readonly Dimension[]
   /** Seconds; null without a series. */
   stepS: number | null
+  /**
+   * Steps of hours and more begin when hours or days do, so that hours and days answer them; of the first and the last counts
+   * what lies in the range. Otherwise the first begins with the range, as in every answer of `/v1/kpis`.
+   */
+  byClock?: true
   kpis: readonly AskedKpi[]
+  /** Columns of the rollups that whoever asks does not look at; the maps cost most. */
+  without?: readonly string[]
   /** Values to keep, by dimension; an empty list keeps all. */
   where: Readonly<Record<Dimension, readonly string[]>>
   /** Read attempts, not rollups. */
@@ -164,10 +171,27 @@ function askedKpisOf(written: Parameter): readonly AskedKpi[] {
   })
 }
 
-/** Start of each entry of the series, microseconds. */
-export function stepStartsOf(query: { fromUs: number; toUs: number; stepS: number }): number[] {
-  const points = Math.ceil((query.toUs - query.fromUs) / 1e6 / query.stepS)
-  return Array.from({ length: points }, (_, index) => query.fromUs + index * query.stepS * 1e6)
+const [HOUR_S, DAY_S] = [3_600, 86_400]
+
+/** From where steps are counted; by the clock that is before the range, or its start. */
+export function firstStepUs({
+  fromUs,
+  stepS,
+  byClock,
+}: Pick<KpiQuery, 'fromUs' | 'stepS' | 'byClock'>): number {
+  if (byClock === undefined || stepS === null || stepS % HOUR_S !== 0) return fromUs
+  return fromUs - (fromUs % (Math.min(stepS, DAY_S) * 1e6))
+}
+
+/** Start of each entry of the series, microseconds; none is before the range. */
+export function stepStartsOf(
+  query: Pick<KpiQuery, 'fromUs' | 'toUs' | 'byClock'> & { stepS: number },
+): number[] {
+  const firstUs = firstStepUs(query)
+  const points = Math.ceil((query.toUs - firstUs) / 1e6 / query.stepS)
+  return Array.from({ length: points }, (_, index) =>
+    Math.max(query.fromUs, firstUs + index * query.stepS * 1e6),
+  )
 }
 
 export function isWholeMinutes(query: { fromUs: number; toUs: number }): boolean {

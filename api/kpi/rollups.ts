@@ -11,7 +11,7 @@ import type { Readers } from '../readers.js'
 import { type Grain, partsOf, type Range, readMarks, readStale } from './grains.js'
 import { type GroupSums, keptSumsOf } from './kept-sums.js'
 import { piecesOf } from './pieces.js'
-import { DIMENSIONS, type Dimension, type KpiQuery } from './query.js'
+import { DIMENSIONS, type Dimension, firstStepUs, type KpiQuery } from './query.js'
 import { sumsOfRow } from './sums.js'
 
 export type Row = Record<string, unknown>
@@ -84,10 +84,11 @@ export function byOf(row: Row, groupBy: readonly Dimension[]): GroupSums['by'] {
   return Object.fromEntries(groupBy.map((dimension) => [dimension, String(row[dimension]) || 'unknown']))
 }
 
-/** The columns that every answer shows, and those of the KPIs asked for: the others cost most of the time. */
+/** The columns that every answer shows, and those of the KPIs asked for: the others cost most of the time. Sums of others are 0. */
 export function columnsFor(query: KpiQuery): RollupColumn[] {
   const prefixes = query.kpis.map(({ kpi }) => (kpi.kind === 'quantile' ? `${kpi.histogram}_` : `${kpi.id}_`))
   return ROLLUP_COLUMNS.filter(({ name }) => {
+    if (query.without?.includes(name)) return false
     if (!/_(numerator|denominator|excluded|count|sum_ms|histogram)$/.test(name)) return true
     return name !== 'pdd_sum_ms' && prefixes.some((prefix) => name.startsWith(prefix))
   })
@@ -151,7 +152,7 @@ export function selectedOf(
   time: string,
   sums: readonly string[],
 ): string {
-  const bucket = `intDiv(toUInt32(${time}) - {from_s:UInt32}, {step_s:UInt32}) AS bucket`
+  const bucket = `intDiv(toUInt32(${time}) - {first_s:UInt32}, {step_s:UInt32}) AS bucket`
   return [...query.groupBy, ...(withSteps ? [bucket] : []), ...sums].join(',\n  ')
 }
 
@@ -161,7 +162,7 @@ export function groupingOf(query: KpiQuery, withSteps: boolean, withNumbers = fa
 }
 
 export function bucketParametersOf(query: KpiQuery): Row {
-  return { from_s: Math.floor(query.fromUs / 1e6), step_s: query.stepS }
+  return { first_s: Math.floor(firstStepUs(query) / 1e6), step_s: query.stepS }
 }
 
 function filteredOf(query: KpiQuery): Dimension[] {

@@ -7,8 +7,8 @@
  *          a customer's leg and one between SBCs of ours say nothing about a carrier.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
-import { QUANTILE_KPIS } from '../../schemas/kpi-catalog.js'
 import { judgedAttempts } from '../../schemas/judged-attempts.js'
+import { QUANTILE_KPIS } from '../../schemas/kpi-catalog.js'
 import { attemptMeasures, type RollupColumn } from '../../schemas/kpi-rollup.js'
 import { ApiError, didYouMean, nearestNames } from '../errors.js'
 import type { Readers } from '../readers.js'
@@ -113,7 +113,8 @@ FROM (${attemptMeasures(
 ${groupingOf(query, withSteps)}`,
     {
       ...parametersOf(query),
-      ...(withSteps ? bucketParametersOf(query) : { from_s: Math.floor(query.fromUs / 1e6) }),
+      ...(withSteps ? bucketParametersOf(query) : {}),
+      from_s: Math.floor(query.fromUs / 1e6),
       to_s: Math.ceil(query.toUs / 1e6),
       ...(isWholeMinutes(query)
         ? {}
@@ -136,9 +137,7 @@ function minutesOf(query: KpiQuery, column: 'minute' | 'end_minute'): string {
 function within(query: KpiQuery, column: 'minute' | 'end_minute', conditions: string): string {
   const minutes = minutesOf(query, column)
   if (isWholeMinutes(query)) return `${minutes} AND ${conditions}`
-  return (
-    `${minutes} AND ${MOMENT_US[column]} >= {from_us:UInt64} AND ${MOMENT_US[column]} < {to_us:UInt64} AND ${conditions}`
-  )
+  return `${minutes} AND ${MOMENT_US[column]} >= {from_us:UInt64} AND ${MOMENT_US[column]} < {to_us:UInt64} AND ${conditions}`
 }
 
 /** Nearest rank `x[ceil(p·n) − 1]`; arrays of ClickHouse count from 1. */

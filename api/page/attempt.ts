@@ -6,6 +6,7 @@ import { type CallLadder, findCall } from '../attempts/call-ladder.js'
 import type { MessageJson } from '../attempts/messages.js'
 import type { Audited } from '../audit/trail.js'
 import type { SeenDeps } from '../deps.js'
+import { readSuspicions } from '../early-media/suspicions.js'
 import { isMasked } from '../masking.js'
 import { isoUsOf } from '../time-span.js'
 import { outcome, ownerOf } from './attempts.js'
@@ -16,11 +17,13 @@ import { ladderSvg, secondsText, signed } from './ladder-svg.js'
 import { page } from './layout.js'
 import { messageText } from './message-text.js'
 import { moment } from './moment.js'
+import { suspicionsSection } from './suspicions.js'
 import { table } from './table.js'
 
 export async function attemptPage(deps: SeenDeps, id: string, audited: Audited = {}): Promise<Html> {
   const { attempt, call, ladder, messages } = await findCall(deps, id)
   Object.assign(audited, { rows: messages.length, carrier: attempt.carrier })
+  const suspicions = await readSuspicions(deps, attempt.attempt_id, Date.parse(attempt.minute) / 1_000)
   const callId = readableText(attempt.call_id)
   const address = `/v1/attempts/${attempt.attempt_id}`
   return page(deps, {
@@ -29,6 +32,7 @@ export async function attemptPage(deps: SeenDeps, id: string, audited: Audited =
     content: html`<div class="title"><h1>${outcome(attempt)}</h1> <p class="quiet">${ownerOf(attempt, deps)} · ${attempt.direction} · ${callId}</p></div>
 <section><h2>What the rules said, and why</h2>${explanationTable(ladder)}</section>
 ${callLegsSection(call, attempt.attempt_id)}
+${suspicionsSection(suspicions, ladder.arrows, attempt.attempt_id)}
 <section><div class="title"><h2>Ladder</h2> <p class="quiet">${plural(ladder.legs.length, 'leg')} with this Call-ID · <a href="${address}/ladder.svg">SVG</a> · <a href="${address}/ladder">JSON</a>${isAtLeast(deps.principal.role, 'investigator') ? html` · <a href="${address}/pcap">pcap</a> · <a href="${address}/messages.txt">text</a>` : null}</p></div>
 ${messages.length === 0 ? noMessages(deps) : drawing(ladder)}${legsOf(attempt, ladder)}</section>
 <section><div class="title"><h2>Record</h2> <p class="quiet"><a href="${address}">as JSON</a>${isMasked(attempt.call_id) ? null : html` · <a href="/attempts?call_id=${encodeURIComponent(attempt.call_id)}">all legs of this call</a>`}${attempt.party === 'carrier' || attempt.party === 'unknown' ? html` · <a href="/carriers/${encodeURIComponent(attempt.carrier)}">carrier</a>` : null}</p></div>

@@ -26,7 +26,7 @@ import { table } from './table.js'
 
 const DAY_US = 86_400e6
 /** What the table shows, and what pages are told apart by. */
-const COLUMNS: ReadonlySet<string> = new Set([
+export const COLUMNS: ReadonlySet<string> = new Set([
   ...['attempt_id', 'minute', 'invited_at_us', 'party', 'carrier', 'customer', 'far_address', 'direction'],
   ...['site', 'calling_number', 'from_number', 'called_number', 'dialled_number', 'state', 'sli'],
   ...['disposition', 'final_code', 'final_phrase', 'cancel_class', 'pdd_ms', 'duration_ms', 'attestation'],

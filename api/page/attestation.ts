@@ -1,6 +1,6 @@
 /**
- * The page at /attestation: what calls claim about their caller (STIR/SHAKEN), by direction, over time and by carrier, and
- * how calls of each level end. The numbers are those of /v1/attestation.
+ * The page at /attestation: what calls claim about their caller (STIR/SHAKEN), by direction, over time and by carrier, how
+ * calls of each level end, and what stands behind the claims (attestation-signed.ts). The numbers are those of /v1/attestation.
  */
 import {
   type AttestationAnswer,
@@ -13,6 +13,7 @@ import {
 } from '../attestation/attestation.js'
 import type { SeenDeps } from '../deps.js'
 import type { RatioValue } from '../kpi/answer.js'
+import { signedSections } from './attestation-signed.js'
 import { shareBar, timeChart } from './chart.js'
 import { count, day, intervalText, kpiDoubt, kpiText, percent } from './format.js'
 import { type Content, type Html, html } from './html.js'
@@ -46,7 +47,7 @@ export async function attestationPage(
     range,
     keep: keptOf(where),
     content: [
-      html`<div class="title"><h1>STIR/SHAKEN</h1> <p class="quiet">${asked.length === 0 ? null : html`${asked.join(', ')} · `}${range.words} · levels are what tokens claim: decoded, not verified · <a href="/v1/attestation?${queryOf(range, where)}">JSON</a>${asked.length === 0 ? null : html` · <a href="/attestation${range.query}">all carriers</a>`}</p></div>`,
+      html`<div class="title"><h1>STIR/SHAKEN</h1> <p class="quiet">${asked.length === 0 ? null : html`${asked.join(', ')} · `}${range.words} · levels are what tokens claim: decoded, not verified; what was checked of them stands below · <a href="/v1/attestation?${queryOf(range, where)}">JSON</a>${asked.length === 0 ? null : html` · <a href="/attestation${range.query}">all carriers</a>`}</p></div>`,
       answer.directions.length === 0
         ? html`<section><h2>No calls</h2><p class="quiet">No attempt was seen in this range.</p></section>`
         : [
@@ -54,6 +55,7 @@ export async function attestationPage(
             charts(answer, range, stepS),
             carrierSection(deps, answer, range),
             outcomeSection(answer, range, where),
+            ...signedSections(deps, answer, range),
           ],
       howToRead(),
     ],
@@ -228,7 +230,7 @@ function ratioCell(label: string, value: RatioValue): Html {
 
 function howToRead(): Html {
   return html`<section><h2>How to read it</h2><ul>
-<li>A level is what the deciding PASSporT says (RFC 8588): A, the signer knows the caller and the number; B, the caller only; C, where the call came in. Anybody can write it: whether the signature holds, and who signed, is not checked here.</li>
+<li>A level is what the deciding PASSporT says (RFC 8588): A, the signer knows the caller and the number; B, the caller only; C, where the call came in. Anybody can write it: whether the signature holds, and who signed, is told apart from it.</li>
 <li>Malformed: a token that cannot be read. It counts below the line, as calls without a token do.</li>
 <li>Inbound calls show what carriers hand to us, outbound ones what we hand to them.</li>
 <li>Blocked: 608, or a 603 that says the network blocked it; a plain 603 is the callee’s own. Token refused: 428, 436, 437, 438, or 403 Stale Date.</li>

@@ -7,21 +7,22 @@ import { readUnknownPeers } from '../carriers/unknown-peers.js'
 import type { SeenDeps } from '../deps.js'
 import { ApiError } from '../errors.js'
 import { kpiValueOf } from '../kpi/answer.js'
-import { ALL_KPIS } from '../kpi/query.js'
+import { ALL_KPIS, kpisNamed, stepStartsOf } from '../kpi/query.js'
 import { type KpiGroup, readKpiGroups } from '../kpi/series.js'
 import { addSums, anyAttempts, countOf, emptySums, mapOf, type Sums } from '../kpi/sums.js'
 import { isoOf, shown } from '../time-span.js'
-import { attemptTable } from './attempts.js'
+import { attemptTable, COLUMNS } from './attempts.js'
 import { shareBar, timeChart } from './chart.js'
 import { count, duration, intervalText, kpiDoubt, kpiText, percent } from './format.js'
 import { type Html, html } from './html.js'
-import { type PageRange, page, stepFor, stepWords } from './layout.js'
-import { nameOf } from './overview.js'
+import { type PageRange, page, stepFor } from './layout.js'
+import { nameOf, pointWords } from './overview.js'
 import { packLink } from './pack-link.js'
+import { peersSection } from './peers.js'
 import { attestationShares, legendOf, responseShares } from './shares.js'
 import { table } from './table.js'
 import { unknownPeersSection } from './tap.js'
-import { changesForTheWorse, type WatchedKpi } from './worse.js'
+import { changesForTheWorse, WATCHED_IDS, type WatchedKpi } from './worse.js'
 
 const LATEST = 20
 /** Points of a chart: five minutes each up to a day. */
@@ -30,43 +31,27 @@ const POINTS_MAX = 288
 export async function carrierPage(deps: SeenDeps, id: string, range: PageRange): Promise<Html> {
   const seconds = (range.toUs - range.fromUs) / 1e6
   const stepS = seconds <= 1_800 ? 60 : Math.max(300, stepFor(range, POINTS_MAX))
-  const [groups, latest, peers] = await Promise.all([
-    readKpiGroups(deps.readers, deps.config, {
-      fromUs: range.fromUs,
-      toUs: range.toUs,
-      groupBy: ['site', 'direction'],
-      stepS,
-      kpis: ALL_KPIS,
-      where: { carrier: [id], site: [], direction: [] },
-      exact: false,
-    }).catch((error: unknown) => {
-      if (error instanceof ApiError && error.code === 'TRUNKSCOPE_API_UNKNOWN_CARRIER') {
-        throw new ApiError(
-          'TRUNKSCOPE_API_NO_SUCH_CARRIER',
-          `${shown(id)} is neither configured nor stored; / lists the carriers`,
-        )
-      }
-      throw error
-    }),
-    searchAttempts(deps.readers, {
-      callId: undefined,
-      span: range,
-      texts: [
-        ['party', ['carrier', 'unknown']],
-        ['carrier', [id]],
-      ],
-      finalCodes: [],
-      limit: LATEST,
-      cursor: undefined,
-    }),
+  const [{ groups, steps, times }, latest, peers, sameDestinations] = await Promise.all([
+    readNumbers(deps, id, range, stepS),
+    searchAttempts(
+      deps.readers,
+      {
+        callId: undefined,
+        span: range,
+        texts: [
+          ['party', ['carrier', 'unknown']],
+          ['carrier', [id]],
+        ],
+        finalCodes: [],
+        limit: LATEST,
+        cursor: undefined,
+      },
+      COLUMNS,
+    ),
     id === 'unknown' ? readUnknownPeers(deps.readers, range) : [],
+    peersSection(deps, id, range),
   ])
   const total = groups.reduce((sums, group) => addSums(sums, group.total), emptySums())
-  const points = Math.ceil(seconds / stepS)
-  const steps = Array.from({ length: points }, (_, index) =>
-    groups.reduce((sums, group) => addSums(sums, group.steps![index]!), emptySums()),
-  )
-  const times = steps.map((_, index) => isoOf(range.fromUs + index * stepS * 1e6))
   const name = nameOf(deps, id)
   return page(deps, {
     title: name,
@@ -77,11 +62,49 @@ export async function carrierPage(deps: SeenDeps, id: string, range: PageRange):
       kpiSection(total, steps, range),
       anyAttempts(total) === 0 ? null : charts(steps, times, stepS, range),
       splitSection(groups, range),
+      sameDestinations,
       endingsSection(id, total, range),
       unknownPeersSection(peers, range),
       html`<section><div class="title"><h2>Latest attempts</h2> <p class="quiet">${range.words}; <a href="/attempts?carrier=${encodeURIComponent(id)}&amp;${rangeQuery(range)}">all of them</a></p></div>${attemptTable(latest.attempts, { withCarrier: false })}</section>`,
     ],
   })
+}
+
+/**
+ * The range by site and direction, with every number; and the steps of all together, most of what is read, with what the
+ * charts and the changes need.
+ */
+async function readNumbers(deps: SeenDeps, id: string, range: PageRange, stepS: number) {
+  const asked = {
+    fromUs: range.fromUs,
+    toUs: range.toUs,
+    where: { carrier: [id], site: [], direction: [] },
+    exact: false,
+  }
+  const series = { ...asked, stepS, byClock: true as const }
+  const [groups, [whole]] = await Promise.all([
+    readKpiGroups(deps.readers, deps.config, {
+      ...asked,
+      groupBy: ['site', 'direction'],
+      stepS: null,
+      kpis: ALL_KPIS,
+    }),
+    readKpiGroups(deps.readers, deps.config, {
+      ...series,
+      groupBy: [],
+      kpis: kpisNamed(WATCHED_IDS),
+      without: ['cancels'],
+    }),
+  ]).catch((error: unknown) => {
+    if (error instanceof ApiError && error.code === 'TRUNKSCOPE_API_UNKNOWN_CARRIER') {
+      throw new ApiError(
+        'TRUNKSCOPE_API_NO_SUCH_CARRIER',
+        `${shown(id)} is neither configured nor stored; / lists the carriers`,
+      )
+    }
+    throw error
+  })
+  return { groups, steps: whole?.steps ?? [], times: stepStartsOf(series).map(isoOf) }
 }
 
 export function rangeQuery(range: PageRange): string {
@@ -121,7 +144,7 @@ ${change === undefined ? null : html`<small class="bad">lately ${kpiText(change.
 function charts(steps: readonly Sums[], times: readonly string[], stepS: number, range: PageRange): Html {
   const isLong = range.toUs - range.fromUs > 86_400e6
   const labels = times.map((time) => (isLong ? time.slice(5, 16).replace('T', ' ') : time.slice(11, 16)))
-  const every = stepWords(stepS)
+  const every = pointWords(range, stepS)
   const line = (id: string, kind: string, label: string) => {
     const kpi = KPI_CATALOG.find((known) => known.id === id)!
     const values = steps.map((sums) => kpiValueOf({ ...kpi, floor: 1 }, sums))

@@ -98,7 +98,10 @@ const PAGES: readonly {
 }[] = [
   { path: '/', label: 'Carriers', takesRange: true },
   { path: '/attempts', label: 'Attempts' },
+  { path: '/trunks', label: 'Trunks' },
   { path: '/attestation', label: 'STIR/SHAKEN', takesRange: true },
+  { path: '/early-media', label: 'Early media', takesRange: true },
+  { path: '/numbers', label: 'Numbers', takesRange: true },
   { path: '/scorecards', label: 'Scorecards' },
   { path: '/slos', label: 'Objectives', takesRange: true },
   { path: '/alerts', label: 'Alerts' },

@@ -4,7 +4,7 @@ import { kpiOf } from '../../schemas/kpi-catalog.js'
 import { readUnknownPeers, type UnknownPeer } from '../carriers/unknown-peers.js'
 import type { SeenDeps } from '../deps.js'
 import { type KpiValue, kpiValueOf } from '../kpi/answer.js'
-import { kpisNamed } from '../kpi/query.js'
+import { firstStepUs, kpisNamed, stepStartsOf } from '../kpi/query.js'
 import { type KpiGroup, readKpiGroups } from '../kpi/series.js'
 import { addSums, anyAttempts, countOf, emptySums, type Sums } from '../kpi/sums.js'
 import { type AgentJson, readAgents } from '../tap/agents.js'
@@ -40,25 +40,49 @@ const POINTS_MAX = 24
 export async function overviewPage(deps: SeenDeps, range: PageRange): Promise<Html> {
   const stepS = stepFor(range, POINTS_MAX)
   const [groups, agents] = await Promise.all([
-    readKpiGroups(deps.readers, deps.config, {
-      fromUs: range.fromUs,
-      toUs: range.toUs,
-      groupBy: ['carrier'],
-      stepS,
-      kpis: kpisNamed([...WATCHED_IDS, 'acd']),
-      where: { carrier: [], site: [], direction: [] },
-      exact: false,
-    }),
+    readGroups(deps, range, stepS),
     deps.principal.carriers === 'all' ? readAgents(deps, range) : undefined,
   ])
   const unknown = groups.find(({ by }) => by.carrier === 'unknown')
-  const peers = unknown === undefined ? [] : await readUnknownPeers(deps.readers, range)
+  const hasUnknown = unknown !== undefined && anyAttempts(unknown.total) > 0
+  const peers = hasUnknown ? await readUnknownPeers(deps.readers, range) : []
   return page(deps, {
     title: 'Carriers',
     path: '/',
     range,
     content: contentOf(deps, { range, stepS, groups, agents, peers }),
   })
+}
+
+/**
+ * The sums of the range with all that the page shows; the steps, most of what is read, with what their lines and changes need.
+ */
+async function readGroups(deps: SeenDeps, range: PageRange, stepS: number): Promise<KpiGroup[]> {
+  const asked = {
+    fromUs: range.fromUs,
+    toUs: range.toUs,
+    groupBy: ['carrier'] as const,
+    where: { carrier: [], site: [], direction: [] },
+    exact: false,
+  }
+  const [totals, series] = await Promise.all([
+    readKpiGroups(deps.readers, deps.config, {
+      ...asked,
+      stepS: null,
+      kpis: kpisNamed([...COLUMNS.map(({ id }) => id), 'attestation_a_rate', 'acd']),
+      without: ['dispositions', 'cancels'],
+    }),
+    readKpiGroups(deps.readers, deps.config, {
+      ...asked,
+      stepS,
+      byClock: true,
+      kpis: kpisNamed(WATCHED_IDS),
+      without: ['responses', 'dispositions', 'cancels', 'attestations'],
+    }),
+  ])
+  const stepsOf = new Map(series.map(({ by, steps }) => [by.carrier, steps]))
+  // Of two statements the later may know a carrier more.
+  return totals.map((group) => ({ ...group, steps: stepsOf.get(group.by.carrier) ?? [] }))
 }
 
 function contentOf(deps: SeenDeps, overview: Overview): Content {
@@ -103,17 +127,18 @@ function worseSection(
   { groups, stepS, range }: Overview,
   changes: Map<string, Map<WatchedKpi, Change>>,
 ): Html | null {
-  const points = groups[0]?.steps?.length ?? 0
-  const recentS = recentSteps(points) * stepS
-  const earlierS = (points - recentSteps(points)) * stepS
+  const starts = stepStartsOf({ ...range, stepS, byClock: true })
+  const recentUs = starts.at(-recentSteps(starts.length)) ?? range.toUs
+  const recentS = (range.toUs - recentUs) / 1e6
+  const earlierS = (recentUs - range.fromUs) / 1e6
   const lines = groups.flatMap(({ by, steps }) => {
-    const silence = attemptsBeforeSilence(steps ?? [])
+    const silence = attemptsBeforeSilence(steps ?? [], recentS / earlierS)
     const worse = [...(changes.get(by.carrier ?? '')?.values() ?? [])]
     if (worse.length === 0 && silence === undefined) return []
     const silent =
       silence === undefined
         ? null
-        : html`<span class="change"><b>no attempt in ${stepWords(recentS)}</b> <small>${count(silence)} in the ${stepWords(earlierS)} before</small></span>`
+        : html`<span class="change"><b>no attempt in ${lengthWords(recentS)}</b> <small>${count(silence)} in the ${lengthWords(earlierS)} before</small></span>`
     return [
       html`<li><a href="${carrierHref(by.carrier ?? '', range)}"><b>${nameOf(deps, by.carrier)}</b></a> ${silent}${worse.map(
         ({ kpi, recent, before }) =>
@@ -121,7 +146,20 @@ function worseSection(
       )}</li>`,
     ]
   })
-  return html`<section><div class="title"><h2>${lines.length === 0 ? html`<span class="good">Nothing got significantly worse</span>` : html`<span class="bad">Got worse</span>`}</h2> <p class="quiet">each carrier’s last ${stepWords(recentS)} against its own ${stepWords(earlierS)} before; shown where the 95\u202f% intervals do not overlap; open attempts are taken to end well</p></div>${lines.length === 0 ? null : html`<ul class="notes">${lines}</ul>`}</section>`
+  return html`<section><div class="title"><h2>${lines.length === 0 ? html`<span class="good">Nothing got significantly worse</span>` : html`<span class="bad">Got worse</span>`}</h2> <p class="quiet">each carrier’s last ${lengthWords(recentS)} against its own ${lengthWords(earlierS)} before; shown where the 95\u202f% intervals do not overlap; open attempts are taken to end well</p></div>${lines.length === 0 ? null : html`<ul class="notes">${lines}</ul>`}</section>`
+}
+
+/** How long the points of a line are: hours and more go by the clock, and the range may cut two of them. */
+export function pointWords(range: PageRange, stepS: number): string {
+  const isCut = firstStepUs({ ...range, stepS, byClock: true }) !== range.fromUs
+  return isCut ? `${stepWords(stepS)} by the clock (the first and the last shorter)` : stepWords(stepS)
+}
+
+/** "6 h", or "5 h 34 min": hours by the clock have no whole ones at the ends of a range. */
+function lengthWords(seconds: number): string {
+  const minutesS = seconds > 3_600 ? seconds % 3_600 : 0
+  if (minutesS === 0) return stepWords(seconds)
+  return `${Math.floor(seconds / 3_600)} h ${stepWords(minutesS)}`
 }
 
 /** For the list of changes; the catalog has the full names. */
@@ -151,7 +189,7 @@ function carrierSection(
   changes: Map<string, Map<WatchedKpi, Change>>,
 ): Html {
   const { groups, stepS, range } = overview
-  return html`<section><div class="title"><h2>Carriers</h2> <p class="quiet">${range.words}, ${stepWords(stepS)} a point</p></div>
+  return html`<section><div class="title"><h2>Carriers</h2> <p class="quiet">${range.words}, points of ${pointWords(range, stepS)}</p></div>
 <p class="quiet small">Small figures are 95\u202f% Wilson intervals in percent; “?” marks fewer than 100 attempts. Shaded: significantly worse than before. A line begins at 0 and ends at its own highest value.</p>
 ${table(
   `Carriers, ${range.words}`,

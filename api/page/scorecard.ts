@@ -1,4 +1,5 @@
 /** The scorecard of one carrier as a document: what a carrier manager takes to a meeting. No scripts; prints on A4. */
+import { destinationOfPrefix } from '../../sip/e164.js'
 import type { Scorecard, ScorecardRow } from '../scorecards/scorecard.js'
 import { shareBar } from './chart.js'
 import { count, day, percent, plural } from './format.js'
@@ -123,7 +124,7 @@ function prefixTable(
     html`<th scope="col">Prefix</th><th scope="col" class="num">Attempts</th><th scope="col" class="num">Answered</th><th scope="col" class="num">NER</th><th scope="col" class="num">Failed</th><th scope="col" class="num">Excess</th>`,
     list.map(
       (entry) =>
-        html`<tr><th scope="row">${entry.prefix}</th><td class="num">${count(entry.attempts)}</td><td class="num">${count(entry.answered)}</td><td class="num">${entry.ner_attempts === 0 ? '–' : percent(1 - entry.failures / entry.ner_attempts)}</td><td class="num">${count(entry.failures)}</td><td class="num">${signed(entry.excess_failures)}${entry.is_significant ? html`<small class="bad">significant</small>` : null}</td></tr>`,
+        html`<tr><th scope="row">${entry.prefix} <small>${destinationOfPrefix(entry.prefix).name}</small></th><td class="num">${count(entry.attempts)}</td><td class="num">${count(entry.answered)}</td><td class="num">${entry.ner_attempts === 0 ? '–' : percent(1 - entry.failures / entry.ner_attempts)}</td><td class="num">${count(entry.failures)}</td><td class="num">${signed(entry.excess_failures)}${entry.is_significant ? html`<small class="bad">significant</small>` : null}</td></tr>`,
     ),
     { isCaptionShown: true },
   )}`

@@ -1,5 +1,6 @@
 /** All carriers of a week side by side: as a document to print, and as a page with the way to each. */
 import type { SeenDeps } from '../deps.js'
+import { LIST_ROWS } from '../scorecards/read.js'
 import type { CarrierLine, Scorecards } from '../scorecards/scorecard.js'
 import { type Week, weekAt, weekBefore } from '../scorecards/week.js'
 import { count, percent, plural } from './format.js'
@@ -30,8 +31,6 @@ const COLUMNS = [
   'attestation_a_rate',
   'capture_loss',
 ] as const
-/** On a screen there is less room, and a scorecard behind each name. */
-const PAGE_COLUMNS = ['attempts', 'asr', 'ner', 'acd', 'pdd_p95', 'pre_ring_487_rate', 'rate_503'] as const
 
 /** The document. */
 export function scorecardsPage(cards: Scorecards): Html {
@@ -52,7 +51,7 @@ export function scorecardsPage(cards: Scorecards): Html {
   ])
 }
 
-/** The page. */
+/** The page: less room on a screen, and a scorecard behind each name. */
 export function scorecardListPage(deps: SeenDeps, cards: Scorecards, week: Week, stored: Html | null): Html {
   const nowS = Math.floor(deps.nowUs() / 1e6)
   const next = weekAt(week.toS)
@@ -77,14 +76,14 @@ export function scorecardListPage(deps: SeenDeps, cards: Scorecards, week: Week,
 }
 
 function listTable(cards: Scorecards, week: Week): Html {
-  const columns = PAGE_COLUMNS.map((id) => cards.carriers[0]!.rows.find((row) => row.id === id)!)
+  const columns = LIST_ROWS.map((id) => cards.carriers[0]!.rows.find((row) => row.id === id)!)
   return html`${table(
     `Scorecards of ${week.id}`,
     html`<th scope="col">Carrier</th><th scope="col">Grade</th><th scope="col">Week before</th>${columns.map(({ name }) => html`<th scope="col" class="num">${name}</th>`)}<th scope="col">Scorecard</th>`,
     cards.carriers.map((line) => {
       const href = (format: string) =>
         `/v1/carriers/${encodeURIComponent(line.carrier.id)}/scorecard?week=${week.id}&format=${format}`
-      return html`<tr><th scope="row"><a href="/carriers/${encodeURIComponent(line.carrier.id)}">${line.carrier.name}</a></th><td><b>${line.grade.grade}</b>${confidence(line)}</td><td>${line.previous_grade.grade}</td>${PAGE_COLUMNS.map(
+      return html`<tr><th scope="row"><a href="/carriers/${encodeURIComponent(line.carrier.id)}">${line.carrier.name}</a></th><td><b>${line.grade.grade}</b>${confidence(line)}</td><td>${line.previous_grade.grade}</td>${LIST_ROWS.map(
         (id) => {
           const row = line.rows.find((known) => known.id === id)!
           return html`<td class="num">${row.value === null ? html`<span class="none">${valueText(row)}</span>` : valueText(row)}</td>`

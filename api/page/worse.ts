@@ -71,12 +71,19 @@ export function changesForTheWorse(steps: readonly Sums[]): Map<WatchedKpi, Chan
 /** As many attempts as this were to be expected, and none came: chance is below 1 in 20,000. */
 const EXPECTED_MIN = 10
 
-/** Attempts before a carrier fell silent, or undefined: it did not, or had too few to tell. */
-export function attemptsBeforeSilence(steps: readonly Sums[]): number | undefined {
+/**
+ * Attempts before a carrier fell silent, or undefined: it did not, or had too few to tell.
+ *
+ * @param recentToBefore  how long the recent steps are beside those before, where the first or the last is a shorter one
+ */
+export function attemptsBeforeSilence(
+  steps: readonly Sums[],
+  recentToBefore = recentSteps(steps.length) / (steps.length - recentSteps(steps.length)),
+): number | undefined {
   const { before, recent, beforeSteps } = splitOf(steps)
   const attempts = anyAttempts(before)
-  if (anyAttempts(recent) > 0 || beforeSteps === 0) return undefined
-  return (attempts / beforeSteps) * (steps.length - beforeSteps) >= EXPECTED_MIN ? attempts : undefined
+  if (anyAttempts(recent) > 0 || beforeSteps <= 0) return undefined
+  return attempts * recentToBefore >= EXPECTED_MIN ? attempts : undefined
 }
 
 function boundsOf(

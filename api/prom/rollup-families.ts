@@ -3,6 +3,7 @@
  * values from outside are parameters.
  */
 import { CANCEL_CLASSES, DISPOSITIONS } from '../../schemas/attempt.js'
+import { SIGNATURES, VERDICTS } from '../../schemas/identity-checks.js'
 import type { Kpi } from '../../schemas/kpi/kpi.js'
 import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
 import { AGENT_COUNTS, DELAY_EDGES, SERVED_KPIS } from '../../schemas/prom-metrics.js'
@@ -11,8 +12,11 @@ import { AGENT_COUNTS, DELAY_EDGES, SERVED_KPIS } from '../../schemas/prom-metri
 const US = 1e6
 
 export interface Family {
-  /** `leg`: the KPI rollups, of which there are minutes, hours and days. `agent`: agents_minute. */
-  table: 'leg' | 'agent'
+  /**
+   * `leg`: the KPI rollups, of which there are minutes, hours and days. `agent`: agents_minute. `token`: identity_checks, a row
+   * a token, so that long windows cost what there are of them.
+   */
+  table: 'leg' | 'agent' | 'token'
   /** Columns of the table that are read. */
   columns: readonly string[]
   /** Summed, a Float64; of a histogram the counts by edge are. */
@@ -49,6 +53,14 @@ const map = (column: string, label: string, names?: readonly string[]): Family =
     join: () => `mapKeys(${column}) AS key_name, mapValues(${column}) AS key_value`,
     ...(names === undefined ? {} : { names }),
   },
+})
+
+const ofTokens = (column: string, label: string, names: readonly string[]): Family => ({
+  table: 'token',
+  columns: [column],
+  value: 'toFloat64(key_value)',
+  perUnit: 1,
+  key: { label, join: () => `[${column}] AS key_name, [1] AS key_value`, names },
 })
 
 /** A mean's sum is read as microseconds; `perUnitOf` makes them seconds. */
@@ -103,6 +115,8 @@ export const COUNTER_FAMILIES: Readonly<Record<string, Family>> = {
   trunkscope_dispositions_total: map('dispositions', 'disposition', DISPOSITIONS),
   trunkscope_cancels_total: map('cancels', 'class', CANCEL_CLASSES),
   trunkscope_attestation_total: map('attestations', 'level', ['A', 'B', 'C', 'none', 'malformed']),
+  trunkscope_identity_tokens_total: ofTokens('signature', 'signature', SIGNATURES),
+  trunkscope_identity_verified_total: ofTokens('verified', 'verdict', VERDICTS),
   trunkscope_post_dial_delay_seconds_bucket: {
     table: 'leg',
     columns: ['pdd_histogram'],

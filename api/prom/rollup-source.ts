@@ -16,6 +16,7 @@ import { ApiError, didYouMean, nearestNames } from '../errors.js'
 import { type Parts, partsOf, readStale, type Stale } from '../kpi/grains.js'
 import type { Readers } from '../readers.js'
 import { isoOf, shown } from '../time-span.js'
+import { CERTIFICATE_GAUGE, readCertificateGauge } from './certificate-gauge.js'
 import { readRatios } from './kpi-ratio.js'
 import { METRIC_NAME } from './labels.js'
 import { askRegexes, Conditions, holds, type RegexAnswers, type Test, testOf } from './matchers.js'
@@ -147,7 +148,8 @@ function readMetric(asking: Asking, request: SeriesRequest): Promise<SeriesAnswe
       `unsupported: an increase of ${name}, which is a ${metric.type}, see docs/prom.md`,
     )
   }
-  return name === KPI_RATIO ? readRatios(asking, request) : readSlo(asking, request)
+  if (name === KPI_RATIO) return readRatios(asking, request)
+  return name === CERTIFICATE_GAUGE ? readCertificateGauge(asking, request) : readSlo(asking, request)
 }
 
 async function readCounter(asking: Asking, family: Family, request: SeriesRequest): Promise<SeriesAnswer> {
@@ -189,7 +191,7 @@ async function readCounter(asking: Asking, family: Family, request: SeriesReques
     rows.length = limit
     warnings.push(`the answer was cut at ${limit * seriesARow} series: ask for fewer, or with a larger step`)
   }
-  if (!isLeg && new Set(rows.map(({ labels }) => labels[0])).size >= AGENTS_MAX) {
+  if (family.table === 'agent' && new Set(rows.map(({ labels }) => labels[0])).size >= AGENTS_MAX) {
     warnings.push(`only the ${AGENTS_MAX} agents with the most minutes are shown`)
   }
   const finest = isLeg ? finestOf(windows) : 'minutes'
@@ -227,7 +229,7 @@ async function partsFor(
   ]
     .map(({ fromS, toS, stepS }) => ({ fromUs: Math.max(firstS, fromS) * 1e6, toUs: toS * 1e6, stepS }))
     .filter(({ fromUs, toUs }) => fromUs < toUs)
-  if (family.table === 'agent' || grains === 'minute') {
+  if (family.table !== 'leg' || grains === 'minute') {
     return {
       minute: spans.map(({ fromUs, toUs }) => ({ fromS: fromUs / 1e6, toS: toUs / 1e6 })),
       hour: [],

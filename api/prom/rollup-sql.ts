@@ -28,9 +28,19 @@ export const AGENT_LABELS: Readonly<Record<string, string>> = {
   site: "transform(agent_id, {agent_ids:Array(UInt32)}, {agent_sites:Array(String)}, 'unknown')",
 }
 
-export function labelsOf(family: Pick<Family, 'table'>): Readonly<Record<string, string>> {
-  return family.table === 'leg' ? LEG_LABELS : AGENT_LABELS
+/** An SPC comes from a certificate: what is none by its form is no label. */
+export const SPC_LABEL = "if(match(spc, '^[A-Za-z0-9]{1,32}$'), spc, 'unknown')"
+
+const TOKEN_LABELS: Readonly<Record<string, string>> = { ...LEG_LABELS, spc: SPC_LABEL }
+
+const LABELS_OF = { leg: LEG_LABELS, agent: AGENT_LABELS, token: TOKEN_LABELS } as const
+
+export function labelsOf({ table }: Pick<Family, 'table'>): Readonly<Record<string, string>> {
+  return LABELS_OF[table]
 }
+
+/** Tokens of headers: nested ones are no further call's. */
+export const TOKENS = `${PARTIES} AND depth = 0 AND form != 'none'`
 
 export interface Asked {
   family: Family
@@ -118,10 +128,11 @@ function rowsOf({ family, tests, keyNames, conditions, parts }: Asked, names: re
         `toUInt32(row_start + ${GRAIN_S[grain]}) AS row_end`,
         ...columns,
       ]
-      const table =
-        family.table === 'leg'
-          ? `kpi_${grain} FINAL WHERE ${ranges} AND ${PARTIES} AND ${HAS_TRAFFIC}`
-          : `agents_minute FINAL WHERE ${ranges} AND agent IN (${mostHeard(ranges)})`
+      const table = {
+        leg: `kpi_${grain} FINAL WHERE ${ranges} AND ${PARTIES} AND ${HAS_TRAFFIC}`,
+        agent: `agents_minute FINAL WHERE ${ranges} AND agent IN (${mostHeard(ranges)})`,
+        token: `identity_checks FINAL WHERE ${ranges} AND ${TOKENS}`,
+      }[family.table]
       return `
     SELECT ${names.map((name) => `label_${name} AS ${name}`).join(', ')}, row_start, row_end${columns.map((column) => `, ${column}`).join('')}
     FROM (SELECT ${selected.join(', ')} FROM ${table}${where})`

@@ -3,6 +3,7 @@
  * builder ask.
  */
 import { PROM_SERIES_NAMES } from '../../schemas/prom-metrics.js'
+import { CERTIFICATE_GAUGE } from './certificate-gauge.js'
 import { type Labels, labelsKey, METRIC_NAME } from './labels.js'
 import type { Selector, SeriesSource } from './series.js'
 
@@ -25,6 +26,9 @@ const ONE_OF_EACH = [
   'trunkscope_attestation_total',
   'trunkscope_post_dial_delay_seconds_bucket',
   'trunkscope_kpi_denominator_total',
+  'trunkscope_identity_tokens_total',
+  'trunkscope_identity_verified_total',
+  'trunkscope_identity_certificate_remaining_seconds',
   'trunkscope_slo_burn_ratio',
   'trunkscope_agent_frames_total',
 ]
@@ -62,7 +66,7 @@ function requestFor(selector: Selector, { fromS, toS }: SpanS) {
   const found = PROM_SERIES_NAMES.find(({ name }) => name === selector.metric)
   const isGauge = found?.metric.type === 'gauge'
   const grid = { startS: toS, endS: toS, stepS: 60 }
-  if (selector.metric?.startsWith('trunkscope_slo_') === true) {
+  if (isWorkedOut(selector.metric)) {
     return { selector, grid, offsetS: 0, windowS: undefined, over: 'last' as const }
   }
   return {
@@ -73,6 +77,11 @@ function requestFor(selector: Selector, { fromS, toS }: SpanS) {
     windowS: Math.max(60, isGauge ? Math.min(DAY_S, toS - fromS) : toS - fromS),
     over: isGauge ? ('sum' as const) : ('increase' as const),
   }
+}
+
+/** Gauges that have a window of their own and no samples to look through. */
+function isWorkedOut(metric: string | undefined): boolean {
+  return metric?.startsWith('trunkscope_slo_') === true || metric === CERTIFICATE_GAUGE
 }
 
 export async function listLabelNames(

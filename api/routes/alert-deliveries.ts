@@ -1,4 +1,4 @@
-/** What on-call was told, and what could not be told: the outbox of alerts, and its dead letters again by hand. */
+/** What was told, alerts and scorecards, and what could not be: the outbox, and its dead letters again by hand. */
 import { z } from 'zod'
 import type { RetryResult } from '../alerts/outbox.js'
 import { DELIVERY_STATES, type DeliveryState, readDeliveryId } from '../alerts/outbox-rows.js'
@@ -15,9 +15,9 @@ const delivery = z.object({
   id: z.string().describe('Key of the alert, number of the transition, sink.'),
   sink: z.string(),
   state: z.enum(DELIVERY_STATES),
-  status: z.enum(['firing', 'resolved']),
-  rule: z.string(),
-  severity: z.string(),
+  status: z.enum(['firing', 'resolved', 'made']).describe('made: a scorecard.'),
+  rule: z.string().describe('Of a scorecard the schedule.'),
+  severity: z.string().describe('Empty: of a scorecard.'),
   labels: z.record(z.string(), z.string()),
   summary: z.string(),
   tries: z.number(),
@@ -122,7 +122,7 @@ interface Row {
   transition: string
   sink: string
   state: DeliveryState
-  status: 'firing' | 'resolved'
+  status: 'firing' | 'resolved' | 'made'
   tries: number
   last_error: string
   notice: string
@@ -147,11 +147,16 @@ async function readDeliveries(
     { states, limit },
   )
   return rows.map((row) => {
-    const { annotations, labels, rule, severity } = JSON.parse(row.notice) as {
+    const {
+      annotations,
+      labels,
+      rule,
+      severity = '',
+    } = JSON.parse(row.notice) as {
       annotations: { summary: string }
       labels: Record<string, string>
       rule: string
-      severity: string
+      severity?: string
     }
     return {
       id: `${row.alert_key}.${row.transition}.${row.sink}`,

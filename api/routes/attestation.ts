@@ -21,9 +21,10 @@ export function attestationRoutes(app: App, deps: RouteDeps): void {
       config: { role: 'viewer' },
       schema: {
         operationId: 'attestation',
-        summary: 'Claimed attestation by carrier and direction, and how attempts of each level ended',
+        summary:
+          'Attestation by carrier and direction: claimed, signed and verified, how attempts ended, what is lost between legs',
         description:
-          'Decoded, not verified. Shares come from rollups of whole minutes, outcomes from the attempts themselves.',
+          'Claimed levels are decoded, not verified: shares come from rollups of whole minutes, outcomes and legs from the attempts themselves. Signatures come from the checks of each token (docs/identity.md).',
         querystring: z.strictObject({
           ...rangeParameters,
           ...where,

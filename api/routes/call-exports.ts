@@ -8,6 +8,7 @@ import { problem, problems } from './answers.js'
 const EXPORTS = [
   {
     path: 'pcap',
+    action: 'pcap',
     type: PCAP_TYPE,
     operationId: 'attempt_pcap',
     summary: 'The messages of the call as pcap, over the legs that share its Call-ID',
@@ -15,6 +16,7 @@ const EXPORTS = [
   },
   {
     path: 'messages.txt',
+    action: 'text',
     type: 'text/plain; charset=utf-8',
     operationId: 'attempt_text',
     summary: 'The messages of the call as text, over the legs that share its Call-ID',
@@ -23,11 +25,11 @@ const EXPORTS = [
 ] as const
 
 export function callExportRoutes(app: App, deps: RouteDeps): void {
-  for (const { path, type, operationId, summary, exportOf } of EXPORTS) {
+  for (const { path, action, type, operationId, summary, exportOf } of EXPORTS) {
     app.get(
       `/v1/attempts/:id/${path}`,
       {
-        config: { role: 'investigator' },
+        config: { role: 'investigator', audit: action },
         schema: {
           operationId,
           summary,
@@ -41,7 +43,8 @@ export function callExportRoutes(app: App, deps: RouteDeps): void {
       },
       async (request, reply) => {
         const { readers } = seenBy(deps, request.principal)
-        const { fileName, body, isCut } = await exportOf(readers, request.params.id)
+        const { fileName, body, isCut, messages, carrier } = await exportOf(readers, request.params.id)
+        Object.assign(request.audited, { rows: messages, carrier })
         if (isCut) reply.header('trunkscope-messages-cut', 'true')
         return reply.type(type).header('content-disposition', `attachment; filename="${fileName}"`).send(body)
       },

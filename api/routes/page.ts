@@ -38,7 +38,7 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/carriers/:id',
     {
-      config: PAGE.config,
+      config: { ...PAGE.config, audit: 'search' },
       schema: {
         ...schema('carrier_page', 'One carrier'),
         params: z.object({ id: z.string() }),
@@ -59,7 +59,7 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/attempts',
     {
-      config: PAGE.config,
+      config: { ...PAGE.config, audit: 'search' },
       schema: {
         ...schema('attempts_page', 'Attempts of a Call-ID, or the newest that fit a filter'),
         querystring: z.strictObject({
@@ -78,26 +78,27 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
           cancel_class: parameter,
           attestation: parameter,
           final_code: parameter,
+          anomaly: parameter,
           limit: parameter,
           cursor: parameter,
         }),
       },
     },
     async (request, reply) =>
-      htmlOf(reply, await attemptsPage(seenBy(deps, request.principal), request.query)),
+      htmlOf(reply, await attemptsPage(seenBy(deps, request.principal), request.query, request.audited)),
   )
 
   app.get(
     '/attempts/:id',
     {
-      config: PAGE.config,
+      config: { ...PAGE.config, audit: 'attempt' },
       schema: {
         ...schema('attempt_page', 'One attempt and its messages'),
         params: z.object({ id: z.string() }),
       },
     },
     async (request, reply) =>
-      htmlOf(reply, await attemptPage(seenBy(deps, request.principal), request.params.id)),
+      htmlOf(reply, await attemptPage(seenBy(deps, request.principal), request.params.id, request.audited)),
   )
 
   asset(app, '/style.css', 'text/css', STYLE)

@@ -5,9 +5,10 @@ import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { scorecardPage } from '../page/scorecard.js'
 import { SCORECARD_CSP } from '../page/scorecard-parts.js'
 import { scorecardListPage, scorecardsPage } from '../page/scorecards.js'
+import { storedDocuments } from '../page/stored-documents.js'
 import { choicesOf, oneOf, type Parameter } from '../parameters.js'
 import { pdfOf } from '../scorecards/pdf.js'
-import { readScorecard, readScorecards } from '../scorecards/read.js'
+import { readScorecard, readScorecardList, readScorecards } from '../scorecards/read.js'
 import { scorecard, scorecards } from '../scorecards/scorecard.js'
 import { scorecardCsv, scorecardsCsv } from '../scorecards/tables.js'
 import { type Week, weekOf } from '../scorecards/week.js'
@@ -35,7 +36,7 @@ export function scorecardRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/carriers/:id/scorecard',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', audit: 'scorecard' },
       schema: {
         operationId: 'scorecard',
         summary: 'The weekly scorecard of one carrier',
@@ -65,7 +66,7 @@ export function scorecardRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/scorecards',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', audit: 'scorecard' },
       schema: {
         operationId: 'scorecards',
         summary: 'The weekly scorecards of all carriers side by side; of its own for a token of some',
@@ -102,7 +103,8 @@ export function scorecardRoutes(app: App, deps: RouteDeps): void {
       const asked = week(request.query)
       const seen = seenBy(deps, request.principal)
       reply.type('text/html; charset=utf-8')
-      return scorecardListPage(seen, await readScorecards(seen, asked), asked).text
+      const cards = await readScorecardList(seen, asked)
+      return scorecardListPage(seen, cards, asked, await storedDocuments(seen, asked)).text
     },
   )
 }

@@ -95,7 +95,7 @@ export function tapRoutes(app: App, deps: RouteDeps): void {
     '/v1/refused',
     {
       // Samples are bytes off the wire.
-      config: { role: 'investigator', isOfAllCarriers: true },
+      config: { role: 'investigator', isOfAllCarriers: true, audit: 'samples' },
       schema: {
         operationId: 'refused',
         summary: 'What was refused or could not be read, by reason, with samples',

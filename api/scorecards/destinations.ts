@@ -47,15 +47,18 @@ export interface Destinations {
   most_failures: PrefixCount[]
 }
 
-/** One row a carrier and prefix. `destination` is the prefix of a row (schemas/clickhouse/021_search_columns.sql). */
+/**
+ * One row a carrier and prefix. `destination` is the prefix of a row (schemas/clickhouse/021_search_columns.sql): eight bytes at
+ * most. Groups are made by numbers, which takes half the time of two texts; a hash of 64 bits tells carriers apart.
+ */
 function countsOf(condition: string): string {
-  return `SELECT carrier, destination AS prefix, count() AS closed, countIf(disposition = 'ANSWERED') AS answered,
+  return `SELECT any(carrier) AS whose, any(destination) AS prefix, count() AS closed, countIf(disposition = 'ANSWERED') AS answered,
       countIf(ner_denominator = 1) AS den, countIf(ner_denominator = 1 AND ner_numerator = 1) AS num
     FROM ${judgedAttempts({
       minutes: `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`,
       where: `party = 'carrier' AND state = 'closed' AND ${condition}`,
     })}
-    GROUP BY carrier, prefix`
+    GROUP BY cityHash64(carrier), reinterpretAsUInt64(destination)`
 }
 
 /** prefix, closed, answered, in the NER, of them effective */
@@ -149,14 +152,14 @@ export async function readSharedPrefixes(
   if (!isKept(config, week, nowS)) return 'not_kept'
   const rows = await orTooMany(
     readers.selectMasked<Record<string, string>, Record<string, string>>(
-      `SELECT carrier, count() AS prefixes, sum(den) AS shared_den, sum(num) AS shared_num,
+      `SELECT whose AS carrier, count() AS prefixes, sum(den) AS shared_den, sum(num) AS shared_num,
          sum(den * others_num / others_den) AS expected_num
-       FROM (SELECT carrier, den, num, sum(den) OVER (PARTITION BY prefix) - den AS others_den,
+       FROM (SELECT whose, den, num, sum(den) OVER (PARTITION BY prefix) - den AS others_den,
            sum(num) OVER (PARTITION BY prefix) - num AS others_num
          FROM (${countsOf("carrier != 'unknown'")})
          WHERE prefix != '' AND den > 0)
        WHERE others_den >= {attempts_min:UInt32}
-       GROUP BY carrier ORDER BY carrier`,
+       GROUP BY whose ORDER BY whose`,
       { from_s: week.fromS, to_s: week.toS, attempts_min: PREFIX_ATTEMPTS_MIN },
       (row) => row,
       (row) => row, // Names no number.

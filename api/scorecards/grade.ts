@@ -1,13 +1,14 @@
 /**
  * The grade of a week, A to F: the lower bound of the NER, less one for each thing that makes good connections worth less.
  *
- * Takes    the sums of the week, and those of the four weeks before it together.
+ * Takes    the sums of the week, those of the four weeks before it together, and the FAS score of the week where it was read.
  * Returns  the grade with what it was made of; NR ("not rated") below 100 attempts in the NER. Between 100 and 399 a grade
  *          is shown with low confidence: even a perfect carrier needs 381 attempts for an A and 125 for a B.
  * Throws   nothing.
- * Source   metrics.md §9. FAS takes no grade off: it is not measured yet, and the deduction says so.
+ * Source   metrics.md §9. When a carrier is flagged for FAS: docs/early-media.md.
  */
 import { PROGRESS_LIMIT_MS } from '../../schemas/kpi/progress.js'
+import type { ScoredCarrier } from '../early-media/fas-score.js'
 import { countOf, type Sums } from '../kpi/sums.js'
 import { type Measured, rowOf } from './rows.js'
 
@@ -43,7 +44,7 @@ export interface Grade {
   why: string
 }
 
-export function gradeOf(week: Sums, baseline: Sums): Grade {
+export function gradeOf(week: Sums, baseline: Sums, fas?: ScoredCarrier): Grade {
   const attempts = countOf(week, 'ner_denominator')
   const ner = rowOf('ner').of(week)
   const nerLow = ner.interval?.[0] ?? null
@@ -59,7 +60,7 @@ export function gradeOf(week: Sums, baseline: Sums): Grade {
     }
   }
   const before = GRADE_FROM.find(([, from]) => nerLow >= from)?.[0] ?? 'F'
-  const deductions = [pddDeduction(week), preRingDeduction(week, baseline), FAS]
+  const deductions = [pddDeduction(week), preRingDeduction(week, baseline), fasDeduction(fas)]
   const applied = deductions.filter(({ status }) => status === 'applied').length
   const grade = GRADES[Math.min(GRADES.length - 1, GRADES.indexOf(before) + applied)]!
   return {
@@ -114,8 +115,18 @@ function preRingDeduction(week: Sums, baseline: Sums): Deduction {
   }
 }
 
-const FAS: Deduction = {
-  rule: 'fas',
-  status: 'not_measured',
-  why: 'False answer supervision needs evidence over several attempts; this version does not collect it.',
+function fasDeduction(fas: ScoredCarrier | undefined): Deduction {
+  const rule = 'fas' as const
+  if (fas === undefined || fas.score === null) {
+    return {
+      rule,
+      status: 'not_measured',
+      why: 'False answer supervision: no destination prefix has enough answers for a score, or the attempts could not be read.',
+    }
+  }
+  return {
+    rule,
+    status: fas.isFlagged ? 'applied' : 'not_applied',
+    why: `False answer supervision, a suspicion from signalling only: score ${fas.score.toFixed(0)} of 100, ${fas.prefixesFlagged} of ${fas.prefixesScored} prefixes flagged.`,
+  }
 }

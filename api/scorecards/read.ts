@@ -15,7 +15,9 @@ import type { SeenSlos } from '../slo/seen-slos.js'
 import { readSloStates } from '../slo/slo-state.js'
 import { isoOf, shown } from '../time-span.js'
 import { readDestinations, readSharedPrefixes } from './destinations.js'
+import { BASELINE_WEEKS } from './grade.js'
 import { worstHours } from './hours.js'
+import { NOT_MEASURED, type RowDefinition, rowOf } from './rows.js'
 import {
   appendixOf,
   attestationsOf,
@@ -25,10 +27,14 @@ import {
   frameOf,
   gradesOf,
   hasTraffic,
+  pairedRowsOf,
   rowsOf,
   type Scorecard,
   type Scorecards,
+  suspicionRowsOf,
 } from './scorecard.js'
+import { readSignatureWeeks, type SignatureRow, signatureRowsFor } from './signature-rows.js'
+import { NO_SUSPICIONS, readSuspicionWeeks, SUSPICION_ROWS, type Suspicions } from './suspicions.js'
 import { targetResults } from './targets.js'
 import { trendOf, WEEK_S, type Week } from './week.js'
 
@@ -42,23 +48,30 @@ export async function readScorecard(
 ): Promise<Scorecard> {
   const nowS = Math.floor(deps.nowUs() / 1e6)
   if (id === 'unknown') throw noSuchCarrier(id)
-  const groups = await readWeeks(deps, week, ['site', 'direction'], id)
+  const groups = await readWeeks(deps, week, ['site', 'direction'], { carrier: id })
   const weeks = weeksOf(groups)
   const now = weeks.at(-1) ?? emptySums()
-  const [hours, destinations, budgets, tap] = await Promise.all([
+  const [hours, destinations, budgets, tap, suspicions, signatures] = await Promise.all([
     readHours(deps, week, id),
     readDestinations(deps.readers, deps.config, id, week, nowS),
     readBudgets(deps, slos, id, week, nowS),
     readTap(deps, week),
+    readSuspicionWeeks(deps, week, nowS),
+    readSignatureWeeks(deps, id, week, nowS),
   ])
+  const signatureRows = typeof signatures === 'object' ? signatureRowsFor(deps, id) : []
   const configured = deps.config.carriers.find((carrier) => carrier.id === id)
   const targets = targetResults(configured?.targets, now)
   return {
     carrier: { id, name: configured?.name ?? id, is_configured: configured !== undefined },
     ...frameOf(week, deps.live().asOfUs, nowS),
     has_traffic: hasTraffic(now),
-    ...gradesOf(weeks),
-    rows: rowsOf(weeks),
+    ...gradesOf(weeks, suspicionsOf(suspicions, id)),
+    rows: [
+      ...rowsOf(weeks),
+      ...rowsOfSuspicions(suspicions, id),
+      ...(typeof signatures === 'object' ? pairedRowsOf(signatureRows, signatures) : []),
+    ],
     targets,
     groups: groups.flatMap(({ by, steps }) => {
       const sums = steps?.at(-1) ?? emptySums()
@@ -74,28 +87,75 @@ export async function readScorecard(
     budgets,
     counts: countsOf(now),
     tap,
-    ...appendixOf(targets.map(({ kpi }) => kpi)),
+    ...withSignatures(
+      appendixWith(
+        suspicions,
+        targets.map(({ kpi }) => kpi),
+      ),
+      signatureRows,
+    ),
   }
 }
 
 export async function readScorecards(deps: SeenDeps, week: Week): Promise<Scorecards> {
   const nowS = Math.floor(deps.nowUs() / 1e6)
-  const [groups, shared] = await Promise.all([
+  const [groups, shared, suspicions] = await Promise.all([
     readWeeks(deps, week, ['carrier']),
     readSharedPrefixes(deps.readers, deps.config, week, nowS),
+    readSuspicionWeeks(deps, week, nowS),
   ])
+  return {
+    ...sideBySide(deps, week, groups, suspicions, (id, weeks) =>
+      lineOf(deps, id, weeks, {
+        suspicions,
+        shared: typeof shared === 'string' ? null : (shared.get(id) ?? null),
+      }),
+    ),
+    ...(typeof shared === 'string' ? { shared_reason: shared } : {}),
+  }
+}
+
+/** Rows of the list. They, and the grades, need none of the maps that it does not read. */
+export const LIST_ROWS = [
+  'attempts',
+  'asr',
+  'ner',
+  'acd',
+  'pdd_p95',
+  'pre_ring_487_rate',
+  'rate_503',
+] as const
+const NOT_IN_LIST = ['dispositions', 'cancels', 'attestations'] as const
+
+/** The same for a list on a screen: grades and a few rows, without trends and shared destinations. */
+export async function readScorecardList(deps: SeenDeps, week: Week): Promise<Scorecards> {
+  const nowS = Math.floor(deps.nowUs() / 1e6)
+  const [groups, suspicions] = await Promise.all([
+    // What the two grades need.
+    readWeeks(deps, week, ['carrier'], { weeks: BASELINE_WEEKS + 2, without: NOT_IN_LIST }),
+    readSuspicionWeeks(deps, week, nowS),
+  ])
+  const rows = LIST_ROWS.map(rowOf)
+  return sideBySide(deps, week, groups, suspicions, (id, weeks) =>
+    lineOf(deps, id, weeks, { suspicions, shared: null, rows }),
+  )
+}
+
+function sideBySide(
+  deps: SeenDeps,
+  week: Week,
+  groups: readonly KpiGroup[],
+  suspicions: SuspicionWeeks,
+  line: (id: string, weeks: readonly Sums[]) => CarrierLine,
+): Scorecards {
   const nobody = groups.find(({ by }) => by.carrier === 'unknown')
   return {
-    ...frameOf(week, deps.live().asOfUs, nowS),
+    ...frameOf(week, deps.live().asOfUs, Math.floor(deps.nowUs() / 1e6)),
     carriers: groups
       .filter(({ by }) => by.carrier !== 'unknown')
-      .map((group) => {
-        const id = group.by.carrier ?? ''
-        return lineOf(deps, id, weeksOf([group]), typeof shared === 'string' ? undefined : shared.get(id))
-      }),
-    ...(typeof shared === 'string' ? { shared_reason: shared } : {}),
+      .map((group) => line(group.by.carrier ?? '', weeksOf([group]))),
     unattributed: anyAttempts(nobody?.steps?.at(-1) ?? emptySums()),
-    ...appendixOf(),
+    ...appendixWith(suspicions),
   }
 }
 
@@ -103,7 +163,11 @@ function lineOf(
   { config }: SeenDeps,
   id: string,
   weeks: readonly Sums[],
-  shared: CarrierLine['shared'] | undefined,
+  {
+    suspicions,
+    shared,
+    rows,
+  }: { suspicions: SuspicionWeeks; shared: CarrierLine['shared']; rows?: readonly RowDefinition[] },
 ): CarrierLine {
   const configured = config.carriers.find((carrier) => carrier.id === id)
   const now = weeks.at(-1) ?? emptySums()
@@ -111,27 +175,65 @@ function lineOf(
   return {
     carrier: { id, name: configured?.name ?? id, is_configured: configured !== undefined },
     has_traffic: hasTraffic(now),
-    ...gradesOf(weeks),
-    rows: rowsOf(weeks),
+    ...gradesOf(weeks, suspicionsOf(suspicions, id)),
+    rows: [...rowsOf(weeks, rows), ...rowsOfSuspicions(suspicions, id)],
     open,
     incomplete,
-    shared: shared ?? null,
+    shared,
   }
 }
 
-/** Thirteen weeks, the oldest first. */
+type SuspicionWeeks = Awaited<ReturnType<typeof readSuspicionWeeks>>
+
+/** undefined: they could not be read. */
+function suspicionsOf(weeks: SuspicionWeeks, id: string): Suspicions | undefined {
+  return typeof weeks === 'string' ? undefined : (weeks.get(id) ?? NO_SUSPICIONS)
+}
+
+function rowsOfSuspicions(weeks: SuspicionWeeks, id: string): Scorecard['rows'] {
+  const found = suspicionsOf(weeks, id)
+  return found === undefined ? [] : suspicionRowsOf(found)
+}
+
+const WHY_NOT_READ = {
+  not_kept: 'attempts of this week are not kept any more',
+  too_many_attempts: 'the week has more attempts than one answer can read',
+} as const
+
+/** Rows that could not be read stand among what is not measured. */
+function appendixWith(weeks: SuspicionWeeks, more: readonly string[] = []): ReturnType<typeof appendixOf> {
+  if (typeof weeks !== 'string') return appendixOf(more, SUSPICION_ROWS)
+  const missing = SUSPICION_ROWS.map(({ id, name }) => ({ id, name, why: WHY_NOT_READ[weeks] }))
+  return { ...appendixOf(more), not_measured: [...missing, ...NOT_MEASURED] }
+}
+
+/** What is measured on this scorecard is not among what is not. */
+function withSignatures(
+  appendix: ReturnType<typeof appendixOf>,
+  rows: readonly SignatureRow[],
+): ReturnType<typeof appendixOf> {
+  if (rows.length === 0) return appendix
+  const formulas = rows.map(({ of: _, better: __, ...formula }) => formula)
+  return {
+    formulas: [...appendix.formulas, ...formulas],
+    not_measured: appendix.not_measured.filter(({ id }) => id !== 'attestation_verified'),
+  }
+}
+
+/** Thirteen weeks or so many, the oldest first. */
 async function readWeeks(
   { readers, config }: SeenDeps,
   week: Week,
   groupBy: Dimensions,
-  carrier?: string,
+  { carrier, weeks, without = [] }: { carrier?: string; weeks?: number; without?: readonly string[] } = {},
 ): Promise<KpiGroup[]> {
   return readKpiGroups(readers, config, {
-    fromUs: trendOf(week)[0]!.fromS * 1e6,
+    fromUs: trendOf(week).slice(weeks === undefined ? 0 : -weeks)[0]!.fromS * 1e6,
     toUs: week.toS * 1e6,
     groupBy,
     stepS: WEEK_S,
     kpis: ALL_KPIS,
+    without,
     where: { carrier: carrier === undefined ? [] : [carrier], site: [], direction: [] },
     exact: false,
   }).catch((error: unknown) => {

@@ -13,7 +13,8 @@ import { addSums, anyAttempts, countOf, emptySums, mapOf, type Sums } from '../k
 import { isoOf } from '../time-span.js'
 import { BASELINE_WEEKS, GRADES, type Grade, gradeOf } from './grade.js'
 import { BRIEF_ROWS, changeOf, type Measured, NOT_MEASURED, ROWS, type RowDefinition, rowOf } from './rows.js'
-import { trendOf, type Week } from './week.js'
+import { SUSPICION_ROWS, type Suspicions } from './suspicions.js'
+import { TREND_WEEKS, trendOf, type Week } from './week.js'
 
 const interval = z.array(z.number()).nullable().describe('95 %: low and high.')
 const measured = {
@@ -266,6 +267,32 @@ export function rowsOf(weeks: readonly Sums[], definitions: readonly RowDefiniti
   })
 }
 
+export function suspicionRowsOf(weeks: Suspicions): ScorecardRow[] {
+  return pairedRowsOf(SUSPICION_ROWS, weeks)
+}
+
+/** The week and the one before; nobody asks thirteen weeks of attempts. */
+export function pairedRowsOf<OfWeek>(
+  definitions: readonly (Omit<RowDefinition, 'of'> & { of: (week: OfWeek) => Measured })[],
+  [before, now]: readonly [before: OfWeek, now: OfWeek],
+): ScorecardRow[] {
+  return definitions.map((row) => {
+    const [value, previous] = [row.of(now), row.of(before)]
+    return {
+      id: row.id,
+      name: row.name,
+      unit: row.unit,
+      better: row.better,
+      version: row.version,
+      ...jsonOf(value),
+      previous: jsonOf(previous),
+      difference: value.value === null || previous.value === null ? null : value.value - previous.value,
+      change: changeOf(row, value, previous),
+      trend: [...Array.from({ length: TREND_WEEKS - 2 }, () => null), previous.value, value.value],
+    }
+  })
+}
+
 export function briefRowsOf(sums: Sums): Scorecard['groups'][number]['rows'] {
   return BRIEF_ROWS.map((id) => {
     const row = rowOf(id)
@@ -278,13 +305,17 @@ function jsonOf({ lowConfidence, ...measured }: Measured) {
 }
 
 /** Of the week, and of the one before. */
-export function gradesOf(weeks: readonly Sums[]): { grade: Grade; previous_grade: Grade } {
+export function gradesOf(
+  weeks: readonly Sums[],
+  suspicions?: Suspicions,
+): { grade: Grade; previous_grade: Grade } {
   const gradeAt = (at: number) =>
     gradeOf(
       weeks.at(at) ?? emptySums(),
       weeks
         .slice(Math.max(0, weeks.length + at - BASELINE_WEEKS), weeks.length + at)
         .reduce(addSums, emptySums()),
+      suspicions?.at(at)?.fas,
     )
   return { grade: gradeAt(-1), previous_grade: gradeAt(-2) }
 }
@@ -313,10 +344,13 @@ export function hasTraffic(sums: Sums): boolean {
 }
 
 /** The appendix; rows of the catalog and of the scorecard alike, and the KPIs of targets that are no rows. */
-export function appendixOf(more: readonly string[] = []): Pick<Scorecard, 'formulas' | 'not_measured'> {
+export function appendixOf(
+  more: readonly string[] = [],
+  beside: readonly Omit<RowDefinition, 'of'>[] = [],
+): Pick<Scorecard, 'formulas' | 'not_measured'> {
   const extra = more.filter((id) => !ROWS.some((row) => row.id === id)).map(rowOf)
   return {
-    formulas: [...ROWS, ...extra].map(({ id, name, unit, formula, source, version, floor }) => ({
+    formulas: [...ROWS, ...beside, ...extra].map(({ id, name, unit, formula, source, version, floor }) => ({
       id,
       name,
       unit,

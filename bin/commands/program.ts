@@ -6,7 +6,10 @@ import { addAlertsCommand } from './alerts.js'
 import { addDemoCommand } from './demo.js'
 import { addDoctorCommand } from './doctor.js'
 import { failureOf } from './failure.js'
+import { addForgetCommand } from './forget.js'
+import { addNumbersCommand } from './numbers.js'
 import type { Runners } from './options.js'
+import { addPackCommand } from './pack.js'
 import { addRecomputeCommand } from './recompute.js'
 import { addReplayCommand } from './replay.js'
 import { addRoleCommands } from './roles.js'
@@ -56,10 +59,13 @@ export function buildProgram(runners: Runners, output: Output): Command {
   addStartCommand(program, runners)
   addReplayCommand(program, runners)
   addRecomputeCommand(program, runners)
+  addForgetCommand(program)
   addDoctorCommand(program, runners)
   addTokenCommand(program, output.out)
   addScorecardCommand(program)
+  addPackCommand(program)
   addAlertsCommand(program, output.out)
+  addNumbersCommand(program, output.out)
   addRoleCommands(program, runners)
   program.hook('preAction', () => noteUnknownVariables(program, output))
   return program

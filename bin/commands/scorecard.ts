@@ -16,6 +16,8 @@ export interface ScorecardCommandOptions {
   format: ScorecardFormat
   /** Undefined: to stdout. */
   outFolder: string | undefined
+  /** Let this schedule fire now, instead of all that. */
+  schedule?: string | undefined
   from:
     | { kind: 'folder'; dataDir: string; config: TrunkscopeConfig }
     | { kind: 'api'; url: string; tokenFile: string | undefined }
@@ -33,10 +35,14 @@ named as the week and the carrier.
 With --data it opens the folder of "trunkscope start" itself, which must not run; while it does, ask its API with --url. PDF
 is printed by a Chromium: with --data one of this machine, with --url one beside the API.
 
+With --schedule a schedule of the configuration fires at once in the running API of --url: its scorecards are made, stored and
+told as they will be by themselves. It needs the token of an admin.
+
 Examples:
   trunkscope scorecard --week 2026-W47 --carrier alpha --format pdf --out ./scorecards --url http://127.0.0.1:8080
   trunkscope scorecard --format csv --url https://trunkscope.example --token-file /run/secrets/token > last-week.csv
-  trunkscope scorecard --week 2026-W47 --data /var/lib/trunkscope --config trunkscope.yaml --out ./scorecards`
+  trunkscope scorecard --week 2026-W47 --data /var/lib/trunkscope --config trunkscope.yaml --out ./scorecards
+  trunkscope scorecard --schedule weekly --url http://127.0.0.1:8080`
 
 interface Given {
   week?: string
@@ -47,6 +53,7 @@ interface Given {
   config?: string
   url?: string
   tokenFile?: string
+  schedule?: string
 }
 
 export function addScorecardCommand(
@@ -76,19 +83,41 @@ export function addScorecardCommand(
       new Option('--url <URL>', 'a running API, for example http://127.0.0.1:8080').argParser(parseUrl),
     )
     .option('--token-file <FILE>', 'with --url: a file with the token')
+    .option('--schedule <ID>', 'with --url: let this schedule fire now')
     .addHelpText('after', HELP)
-    .action(async (given: Given) => {
+    .action(async (given: Given, command: Command) => {
+      refuseBesideSchedule(given, command)
       await run(
         {
           week: given.week,
           carrier: given.carrier,
           format: given.format,
           outFolder: given.out,
+          schedule: given.schedule,
           from: sourceOf(given),
         },
         write,
       )
     })
+}
+
+/** What a schedule makes stands in the configuration. */
+function refuseBesideSchedule(given: Given, command: Command): void {
+  if (given.schedule === undefined) return
+  if (given.url === undefined) {
+    throw new UsageError(
+      '--schedule fires in a running API: --url is missing.',
+      'Give --url of the process that evaluates alerts, and --token-file with the token of an admin',
+    )
+  }
+  const own = ['week', 'carrier', 'format', 'out', 'data', 'config'].filter(
+    (name) => command.getOptionValueSource(name) === 'cli',
+  )
+  if (own.length === 0) return
+  throw new UsageError(
+    `${own.map((name) => `--${name}`).join(', ')} cannot stand beside --schedule.`,
+    'Leave it out: what a schedule makes stands under scorecards in the configuration',
+  )
 }
 
 function sourceOf(given: Given): ScorecardCommandOptions['from'] {

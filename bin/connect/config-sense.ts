@@ -5,10 +5,14 @@
  */
 import { isNetwork, type Prefix, prefixesOverlap, prefixText, readPrefix } from '../../sip/ip-prefix.js'
 import { alertMistakes } from './config-alerts.js'
+import { creditMistakes } from './config-credits.js'
+import { identityMistakes } from './config-identity.js'
+import { scorecardMistakes } from './config-scorecards.js'
 import { type Mistake, valueAt } from './config-shape.js'
 import { sloMistakes } from './config-slos.js'
 import { targetMistakes } from './config-targets.js'
 import { type ConfigPath, pathText } from './config-text.js'
+import { trunkGroupMistakes } from './config-trunks.js'
 import { nearest } from './nearest.js'
 
 interface Entry {
@@ -43,8 +47,12 @@ export function senseMistakes(data: unknown): Mistake[] {
     ...sharedPeers(peers),
     ...peersOnSbcs(peers, sites),
     ...alertMistakes(data),
+    ...scorecardMistakes(data),
     ...sloMistakes(data),
     ...targetMistakes(data),
+    ...identityMistakes(data),
+    ...creditMistakes(data),
+    ...trunkGroupMistakes(data),
   ]
 }
 

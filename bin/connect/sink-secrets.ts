@@ -6,10 +6,10 @@
  *          repeated.
  */
 import { readFileSync } from 'node:fs'
-import type { Sink } from '../../api/alerts/sinks/sink.js'
+import type { WireSink } from '../../api/alerts/sinks/sink.js'
 import type { PagerDutyConfig, SinkConfig, WebhookConfig } from '../../schemas/sinks.js'
 
-export function sinksWithSecrets(sinks: readonly SinkConfig[]): Sink[] {
+export function sinksWithSecrets(sinks: readonly SinkConfig[]): WireSink[] {
   return sinks.map((sink) => {
     if (sink.type === 'alertmanager') return sink
     return sink.type === 'pagerduty' ? { ...sink, routingKey: routingKeyOf(sink) } : webhookOf(sink)
@@ -34,7 +34,7 @@ function routingKeyOf(sink: PagerDutyConfig): string {
   return key!
 }
 
-function webhookOf(sink: WebhookConfig): Sink {
+function webhookOf(sink: WebhookConfig): WireSink {
   const { template: _, url: __, ...rest } = sink
   const url = sink.url ?? secretUrlOf(sink)
   if (sink.template === 'slack') return { ...rest, template: 'slack', url }

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Answer, post, sentenceOf } from '../../api/alerts/sinks/post.js'
 import { requestFor } from '../../api/alerts/sinks/request.js'
-import type { Sink } from '../../api/alerts/sinks/sink.js'
+import type { WireSink } from '../../api/alerts/sinks/sink.js'
 import type { AlertNotice } from '../../schemas/alert-hook.js'
 import type { SinkConfig } from '../../schemas/sinks.js'
 import type { AlertsTestOptions } from '../commands/alerts.js'
@@ -57,7 +57,7 @@ function testNotice(
   }
 }
 
-async function tell(sink: Sink, notice: AlertNotice, write: (text: string) => void): Promise<void> {
+async function tell(sink: WireSink, notice: AlertNotice, write: (text: string) => void): Promise<void> {
   const request = requestFor(sink, [notice], Date.now())
   const answer = await post(request, { allowPrivate: sink.allowPrivate })
   const sentence = sentenceOf(answer)
@@ -69,7 +69,7 @@ async function tell(sink: Sink, notice: AlertNotice, write: (text: string) => vo
   })
 }
 
-function fixOf(sink: Sink, answer: Answer): string {
+function fixOf(sink: WireSink, answer: Answer): string {
   if (answer.kind === 'failed') return fixOfFailure(answer.sentence)
   const { status } = answer
   if (status >= 300 && status < 400)

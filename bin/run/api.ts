@@ -2,6 +2,8 @@
 /** `trunkscope api`: page and API over a ClickHouse server. */
 import type { ClickHouseClient } from '@clickhouse/client'
 import { buildApp } from '../../api/app.js'
+import { NumberDigests } from '../../api/audit/number-digests.js'
+import { AuditTrail } from '../../api/audit/trail.js'
 import { listen } from '../../api/listen.js'
 import { Connections } from '../../api/readers.js'
 import { liveStatus } from '../../collector/live.js'
@@ -9,12 +11,14 @@ import { checkSchema } from '../../collector/store/schema.js'
 import { ownMetrics } from '../../collector/telemetry.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { RoleOptions } from '../commands/roles.js'
+import { auditKeys } from '../connect/audit-key.js'
 import { openServer } from '../connect/clickhouse.js'
 import { checkHttpExposure, tokensAsked } from '../connect/exposure.js'
 import { needed } from '../connect/needed.js'
 import { type Alerts, type AlertsOptions, startAlerts } from './alerts.js'
 import { failure } from './capture.js'
 import { processLog } from './log.js'
+import { noticesOf, openNumbers } from './numbers.js'
 import { reloadOnHup } from './reload.js'
 import { Undo } from './undo.js'
 import { untilStopped } from './until-stopped.js'
@@ -66,7 +70,15 @@ export async function runApi(options: RoleOptions): Promise<void> {
         asOfUs: seen.asOfUs,
         problem: seen.problem,
       })
-    const alerts = await alertsOf(config, { live, log }, undo)
+    const numbers = await openNumbers(config)
+    for (const notice of noticesOf(numbers.loaded())) log('warn', notice)
+    const alerts = await alertsOf(config, { live, log, numbers: numbers.loaded }, undo)
+    const digests = new NumberDigests(auditKeys(config, undefined))
+    if (!digests.hasKey)
+      log(
+        'warn',
+        'audit.key_file is not configured: the audit trail cannot be asked who searched for a number',
+      )
     const ownText = ownMetrics(() => ({ live: live() }))
     const app = await buildApp({
       readers: engine.readers,
@@ -75,6 +87,9 @@ export async function runApi(options: RoleOptions): Promise<void> {
       demo: false,
       live,
       outbox: alerts?.outbox,
+      scheduling: alerts?.scheduling,
+      numbers: numbers.loaded,
+      audit: new AuditTrail({ client: alerts?.client ?? engine.writer, digests, log }),
       metrics: async () => `${await ownText()}${(await alerts?.metrics()) ?? ''}`,
     })
     const http = await listen(app, options.http)
@@ -89,7 +104,7 @@ export async function runApi(options: RoleOptions): Promise<void> {
         // Every question reads names, carriers and tokens from the same object.
         Object.assign(config, next)
         await takeOverSinks?.()
-        return []
+        return numbers.reload(next)
       },
       log,
     })
@@ -113,18 +128,25 @@ Ctrl-C stops it.`)
   })
 }
 
-/** As a user of its own, because the api's may only read; undefined: none is configured, or alerts are switched off. */
+/**
+ * As a user of its own, because the api's may only read; undefined: none is configured. It writes the audit trail as well.
+ */
 async function alertsOf(
   config: TrunkscopeConfig,
-  { live, log }: Pick<AlertsOptions, 'live' | 'log'>,
+  { live, log, numbers }: Pick<AlertsOptions, 'live' | 'log' | 'numbers'>,
   undo: Undo,
-): Promise<Alerts | undefined> {
+): Promise<(Alerts & { client: ClickHouseClient }) | undefined> {
   const { alerts: user, ...server } = needed(config, 'clickhouse', 'api')
   if (user === undefined) {
     if (config.sinks.length > 0)
       log(
         'warn',
         'sinks are configured and no alert is evaluated here: clickhouse.alerts names no user that may write them',
+      )
+    if (config.scorecards.schedules.length > 0)
+      log(
+        'warn',
+        'schedules of scorecards are configured and none is made here: clickhouse.alerts names no user that may write them',
       )
     return undefined
   }
@@ -134,9 +156,9 @@ async function alertsOf(
   )
   undo.push(() => engine.close())
   const connections = new Connections(engine.readers.slice(0, ALERT_CONNECTIONS))
-  const alerts = await startAlerts({ client: engine.writer, connections, config, live, log })
+  const alerts = await startAlerts({ client: engine.writer, connections, config, live, numbers, log })
   undo.push(() => alerts.stop())
-  return { ...alerts, stop: () => alerts.stop().finally(() => engine.close()) }
+  return { ...alerts, client: engine.writer, stop: () => alerts.stop().finally(() => engine.close()) }
 }
 
 /** How far the stores have come: the highest received-at of any. */

@@ -17,6 +17,7 @@ import { type Check, type Finding, fail, ok, runChecks } from './doctor/finding.
 import { checkKafka } from './doctor/kafka.js'
 import { checkClock, checkDescriptors, checkEngine, checkKernelDrops, checkNode } from './doctor/machine.js'
 import { checkPort, checkReceiveBuffer } from './doctor/ports.js'
+import { checkSchedules } from './doctor/scorecards.js'
 
 /** For one check; they run side by side. */
 const LIMIT_MS = 10_000
@@ -93,6 +94,7 @@ function checksFor(options: DoctorOptions, config: TrunkscopeConfig): Check[] {
     { name: 'udp buffer', run: async () => [await checkReceiveBuffer(capture.receive_buffer_bytes)] },
     { name: 'kernel drops', run: () => checkKernelDrops(options.hepUdp.port) },
     { name: 'secret file', run: () => checkSecretFiles(config) },
+    { name: 'scorecards', run: () => checkSchedules(config.scorecards.schedules) },
   ]
   if (kafka === undefined && clickhouse === undefined) {
     checks.push({ name: 'engine', run: () => [checkEngine()] })

@@ -9,6 +9,8 @@
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { buildApp } from '../../api/app.js'
+import { NumberDigests } from '../../api/audit/number-digests.js'
+import { AuditTrail } from '../../api/audit/trail.js'
 import { listen } from '../../api/listen.js'
 import { Connections } from '../../api/readers.js'
 import { SpoolBus } from '../../collector/bus/spool-bus.js'
@@ -20,12 +22,15 @@ import { ownMetrics } from '../../collector/telemetry.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { LiveStatus } from '../../schemas/live-status.js'
 import type { ListenOptions } from '../commands/options.js'
+import { auditKeys } from '../connect/audit-key.js'
 import { captureSettings } from '../connect/capture-settings.js'
 import { openEmbeddedEngine } from '../connect/clickhouse.js'
 import { openDataFolder } from '../connect/data-folder.js'
 import { type Endpoint, endpointText, tokensAsked } from '../connect/exposure.js'
 import { startAlerts } from './alerts.js'
 import { captureOptions } from './capture-options.js'
+import { startEvidence } from './evidence.js'
+import { noticesOf, openNumbers } from './numbers.js'
 
 export type Log = (level: 'info' | 'warn' | 'error', sentence: string) => void
 
@@ -63,6 +68,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const startedAtUs = Date.now() * 1_000
   const undo: (() => Promise<void> | void)[] = []
   try {
+    const numbers = await openNumbers(config)
+    for (const notice of noticesOf(numbers.loaded())) log('warn', notice)
     const folder = await openDataFolder(options.dataDir)
     undo.push(() => folder.release())
     const engine = openEmbeddedEngine(folder.path)
@@ -128,17 +135,28 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     })
     delivery.catch(fail)
 
+    // Beside raw messages: a connection more would hold the last free thread of libuv's pool (connect/clickhouse.ts).
+    const evidence = startEvidence({ client: engine.rawWriter, config: () => config, log })
+    undo.push(() => evidence.stop())
+
     const connections = new Connections(engine.readers)
     const alerts = await startAlerts({
       client: engine.writer,
       connections,
       config,
       live,
+      numbers: numbers.loaded,
       log,
       after: options.alertsAfter,
+      isAlone: true,
     })
     undo.push(() => alerts.stop())
-    const metricsText = ownMetrics(() => ({ live: live(), store: store.status, capture: capture.counters() }))
+    const metricsText = ownMetrics(() => ({
+      live: live(),
+      store: store.status,
+      capture: capture.counters(),
+      evidence: evidence.status,
+    }))
     const app = await buildApp({
       readers: connections,
       config,
@@ -146,6 +164,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       demo: options.demo,
       live,
       outbox: alerts.outbox,
+      scheduling: alerts.scheduling,
+      numbers: numbers.loaded,
+      audit: new AuditTrail({
+        client: engine.writer,
+        digests: new NumberDigests(auditKeys(config, folder.path)),
+        log,
+      }),
       metrics: async () => {
         await lag.refresh()
         return `${await metricsText()}${await alerts.metrics()}`
@@ -176,13 +201,14 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
         // The api reads names and peers from the same object.
         Object.assign(config, next)
         await takeOverSinks()
-        return notices
+        return [...notices, ...(await numbers.reload(next))]
       },
       failed,
       stop: async () => {
         lag.stop()
         await app.close()
         await alerts.stop()
+        await evidence.stop()
         await capture.stop()
         bus.notify(capture.endPosition, capture.receivedUntilUs)
         try {

@@ -11,6 +11,7 @@ import type { RoleOptions } from '../commands/roles.js'
 import { type Engine, openServer } from '../connect/clickhouse.js'
 import { needed } from '../connect/needed.js'
 import { failure } from './capture.js'
+import { startEvidence } from './evidence.js'
 import { serveHealth } from './health.js'
 import { processLog } from './log.js'
 import { reloadOnHup } from './reload.js'
@@ -36,6 +37,8 @@ export async function runStore(options: RoleOptions): Promise<void> {
     await checkSchema(engine.writer)
     const member = new StoreMember(engine, config, kafka, log)
     undo.push(() => member.stop())
+    const evidence = startEvidence({ client: engine.writer, config: () => member.config, log })
+    undo.push(() => evidence.stop())
     const { failed, fail } = failure()
     const running = member.run()
     running.catch(fail)
@@ -52,6 +55,7 @@ export async function runStore(options: RoleOptions): Promise<void> {
           problem: member.silence,
         }),
         ...(store === undefined ? {} : { store }),
+        evidence: evidence.status,
       }
     }
     const http = await serveHealth(options.http, config, snapshot)
@@ -76,6 +80,7 @@ Ctrl-C stops it; what is not stored stays in the topic.`)
         failed,
         stop: async () => {
           await http.close()
+          await evidence.stop()
           await member.stop()
           await running.catch(() => {})
           await engine.close()
@@ -113,6 +118,10 @@ class StoreMember {
 
   get status() {
     return this.#role?.status
+  }
+
+  get config(): TrunkscopeConfig {
+    return this.#config
   }
 
   /** '' while the brokers talk to this member. */

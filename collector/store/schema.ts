@@ -28,6 +28,8 @@ const RETAINED: readonly { table: string; from: string; unit: 'Day' | 'Month'; k
   { table: 'kpi_day', from: 'computed_at', unit: 'Month', keep: 'daysMonths' },
   { table: 'documents', from: 'stored_at', unit: 'Month', keep: 'documentsMonths' },
   { table: 'identity_checks', from: 'checked_at', unit: 'Month', keep: 'attemptsMonths' },
+  { table: 'attempt_anomalies', from: 'judged_at', unit: 'Month', keep: 'attemptsMonths' },
+  { table: 'anomaly_minutes', from: 'judged_at', unit: 'Month', keep: 'attemptsMonths' },
   { table: 'audit_trail', from: 'toDateTime(at)', unit: 'Day', keep: 'auditDays' },
 ]
 

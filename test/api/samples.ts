@@ -3,6 +3,7 @@
  * who may ask it (test/api/access.test.ts) and has it held against the carriers of others (test/api/seen.test.ts).
  */
 import type { App } from '../../api/deps.js'
+import { identityOf } from '../../api/scorecards/documents.js'
 import type { Role } from '../../schemas/tokens.js'
 import { HOUR, NOON, ONE } from './support.js'
 
@@ -25,6 +26,8 @@ const QUERIES = [
   'histogram_quantile(0.95, sum by (le, carrier) (increase(trunkscope_post_dial_delay_seconds_bucket[1h])))',
   'trunkscope_slo_burn_ratio',
   'trunkscope_slo_budget_remaining_ratio',
+  'sum by (carrier, spc, signature) (increase(trunkscope_identity_tokens_total[1h]))',
+  'trunkscope_identity_certificate_remaining_seconds',
   'trunkscope_agent_frames_total',
   'trunkscope_nothing_of_the_kind',
 ].map((query) => `query=${encodeURIComponent(query)}`)
@@ -35,6 +38,13 @@ const prom = (path: string, parameters: readonly string[]): Sample => ({
 const form = (text: string): Sample => ({ role: 'viewer', form: text })
 /** Answered with 405. */
 const REFUSED: Sample = { role: 'viewer' }
+
+/** A stored scorecard of this carrier ('': of all side by side). */
+export const documentOf = (carrier: string) => ({
+  schedule: 'weekly',
+  firedAtMs: Date.parse('2026-11-23T06:00:00Z'),
+  carrier,
+})
 
 export const SAMPLES: Readonly<Record<string, Sample>> = {
   'GET /healthz': { role: undefined },
@@ -59,6 +69,14 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
       '/v1/kpis?colour=red',
     ],
   },
+  'GET /v1/identity/signers': {
+    role: 'viewer',
+    ask: [`/v1/identity/signers?${HOUR}`, '/v1/identity/signers?carrier=alpa'],
+  },
+  'GET /v1/identity/certificates': {
+    role: 'viewer',
+    ask: [`/v1/identity/certificates?${HOUR}&within_days=10`, '/v1/identity/certificates?within_days=x'],
+  },
   'GET /v1/carriers': { role: 'viewer', ask: [`/v1/carriers?${HOUR}`, '/v1/carriers?from=never'] },
   'GET /v1/attempts': {
     role: 'viewer',
@@ -76,6 +94,43 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
     role: 'viewer',
     ask: ['/v1/attempts/{alpha}', '/v1/attempts/{alpha}?facts=true', '/v1/attempts/nonsense'],
   },
+  'GET /v1/cancels': {
+    role: 'viewer',
+    ask: [
+      `/v1/cancels?${HOUR}`,
+      `/v1/cancels?${HOUR}&group_by=`,
+      `/v1/cancels?${HOUR}&group_by=carrier,site,direction,destination`,
+      `/v1/cancels?${HOUR}&direction=up`,
+    ],
+  },
+  'GET /v1/destinations': {
+    role: 'viewer',
+    ask: [
+      `/v1/destinations?${HOUR}`,
+      `/v1/destinations?${HOUR}&group_by=carrier,prefix`,
+      `/v1/destinations?${HOUR}&group_by=site,direction`,
+      `/v1/destinations?${HOUR}&prefix=%2B4969`,
+      `/v1/destinations?${HOUR}&country=DE&carrier=alpa`,
+      '/v1/destinations?prefix=x',
+    ],
+  },
+  'GET /v1/peers': {
+    role: 'viewer',
+    ask: [
+      `/v1/peers?${HOUR}`,
+      `/v1/peers?${HOUR}&carrier=alpha`,
+      `/v1/peers?${HOUR}&country=DE`,
+      `/v1/peers?${HOUR}&prefix=%2B4969955&carrier=alpha`,
+      `/v1/peers?${HOUR}&carrier=alpa`,
+      '/v1/peers?country=x',
+    ],
+  },
+  'GET /v1/numbers': { role: 'viewer' },
+  'GET /v1/numbers/misrouted': {
+    role: 'viewer',
+    ask: [`/v1/numbers/misrouted?${HOUR}`, '/v1/numbers/misrouted?from=never'],
+  },
+  'GET /numbers': { role: 'viewer', ask: [`/numbers?${HOUR}`, '/numbers', '/numbers?last=1y'] },
   'GET /v1/attempts/:id/ladder': {
     role: 'viewer',
     ask: ['/v1/attempts/{alpha}/ladder', '/v1/attempts/nonsense/ladder'],
@@ -111,6 +166,55 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   },
   'GET /attempts/:id': { role: 'viewer', ask: ['/attempts/{alpha}', '/attempts/nonsense'] },
   'GET /tap': { role: 'viewer', isOfAllCarriers: true, ask: [`/tap?${HOUR}`] },
+  'GET /v1/trunks': {
+    role: 'viewer',
+    ask: ['/v1/trunks', '/v1/trunks?carrier=alpha&site=dal', '/v1/trunks?x=1'],
+  },
+  'GET /v1/trunks/:id': {
+    role: 'viewer',
+    ask: ['/v1/trunks/alpha~dal~198.51.100.10', '/v1/trunks/nonsense'],
+  },
+  'GET /v1/capacity': {
+    role: 'viewer',
+    ask: ['/v1/capacity', `/v1/capacity?${HOUR}&scope=carrier&carrier=alpha`, '/v1/capacity?scope=none'],
+  },
+  'GET /trunks': { role: 'viewer', ask: ['/trunks', '/trunks?carrier=alpha'] },
+  'GET /v1/early-media': {
+    role: 'viewer',
+    ask: [
+      `/v1/early-media?${HOUR}`,
+      `/v1/early-media?${HOUR}&group_by=`,
+      `/v1/early-media?${HOUR}&group_by=carrier,prefix,code&direction=inbound,outbound,unknown`,
+      `/v1/early-media?${HOUR}&carrier=beta&code=EM_LONG`,
+      '/v1/early-media?code=EM_SHORT',
+    ],
+  },
+  'GET /v1/fas': {
+    role: 'viewer',
+    ask: [`/v1/fas?${HOUR}`, '/v1/fas', '/v1/fas?carrier=beta', '/v1/fas?from=never'],
+  },
+  'GET /early-media': {
+    role: 'viewer',
+    ask: [`/early-media?${HOUR}`, '/early-media', `/early-media?${HOUR}&carrier=alpha`],
+  },
+  'GET /v1/attestation': {
+    role: 'viewer',
+    ask: [
+      `/v1/attestation?${HOUR}`,
+      `/v1/attestation?${HOUR}&step=300&direction=outbound`,
+      `/v1/attestation?${HOUR}&carrier=alpha&site=dal`,
+      '/v1/attestation?carrier=alpa',
+    ],
+  },
+  'GET /attestation': {
+    role: 'viewer',
+    ask: [
+      `/attestation?${HOUR}`,
+      '/attestation',
+      `/attestation?${HOUR}&carrier=alpha`,
+      '/attestation?carrier=alpa',
+    ],
+  },
   'GET /v1/slos': { role: 'viewer' },
   'GET /v1/slos/:id/burn': {
     role: 'viewer',
@@ -134,6 +238,30 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
       '/v1/scorecards?week=2026-W47&format=csv',
       '/v1/scorecards',
     ],
+  },
+  'GET /v1/carriers/:id/dispute-pack': {
+    role: 'investigator',
+    ask: [
+      '/v1/carriers/alpha/dispute-pack?from=2026-11-20T12:00:00Z&to=2026-11-20T12:30:00Z&class=bad,5xx&calls=3',
+      '/v1/carriers/alpa/dispute-pack?from=2026-11-20T12:00:00Z&to=2026-11-20T12:30:00Z&class=bad',
+      '/v1/carriers/alpha/dispute-pack?class=colour',
+    ],
+  },
+  'GET /v1/documents': {
+    role: 'viewer',
+    ask: ['/v1/documents', '/v1/documents?week=2026-W47&carrier=beta', '/v1/documents?format=doc'],
+  },
+  'GET /v1/documents/:id': {
+    role: 'viewer',
+    ask: [
+      ...['alpha', 'beta', ''].map((carrier) => `/v1/documents/${identityOf(documentOf(carrier), 'html')}`),
+      '/v1/documents/nonsense',
+    ],
+  },
+  'POST /v1/scorecards/schedules/:id/run': {
+    role: 'admin',
+    isOfAllCarriers: true,
+    ask: ['/v1/scorecards/schedules/weekly/run'],
   },
   'GET /scorecards': { role: 'viewer', ask: ['/scorecards?week=2026-W47', '/scorecards'] },
   'GET /slos': { role: 'viewer', ask: [`/slos?${HOUR}`] },
@@ -174,6 +302,16 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   'GET /v1/alerts/:key': { role: 'viewer', ask: ['/v1/alerts/alert-of-alpha', '/v1/alerts/alert'] },
   'GET /alerts': { role: 'viewer' },
   'GET /alerts/:key': { role: 'viewer', ask: ['/alerts/alert-of-alpha', '/alerts/alert'] },
+  'GET /v1/audit': {
+    role: 'investigator',
+    isOfAllCarriers: true,
+    ask: [`/v1/audit?${HOUR}`, '/v1/audit?action=nothing', `/v1/audit?${HOUR}&number=*0100`],
+  },
+  'GET /audit': {
+    role: 'investigator',
+    isOfAllCarriers: true,
+    ask: [`/audit?${HOUR}`, '/audit', '/audit?number=x'],
+  },
   'GET /v1/alerts/deliveries': { role: 'investigator', isOfAllCarriers: true },
   'POST /v1/alerts/deliveries/:id/retry': { role: 'admin', isOfAllCarriers: true },
 }
@@ -200,4 +338,16 @@ export function routesOf(app: App): string[] {
     }
   }
   return found
+}
+
+/** Base64 and percent-encoding hide nothing. */
+export function unfolded(body: string): string {
+  const decoded = [...body.matchAll(/[A-Za-z0-9+/_-]{16,}={0,2}/g)].map(([text]) =>
+    Buffer.from(text, text.includes('-') || text.includes('_') ? 'base64url' : 'base64').toString('latin1'),
+  )
+  return [
+    body,
+    ...decoded,
+    body.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+  ].join('\n')
 }

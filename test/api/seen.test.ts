@@ -9,10 +9,13 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { App } from '../../api/deps.js'
+import { writeDocuments } from '../../api/scorecards/documents.js'
+import type { ScorecardHeadline } from '../../schemas/alert-hook.js'
 import type { Attempt } from '../../schemas/attempt.js'
 import { configSchema, type TrunkscopeConfig } from '../../schemas/config.js'
 import { ROLES, type Token } from '../../schemas/tokens.js'
-import { addressesOf, routesOf, SAMPLES } from './samples.js'
+import { addChecks } from './attestation/identity-rows.js'
+import { addressesOf, documentOf, routesOf, SAMPLES, unfolded } from './samples.js'
 import { attempt, ENDED, liveStatus, NOON_S, NOON_US, TestStore } from './support.js'
 
 /** Stand in nothing but what is beta's, a customer's, or of nobody. */
@@ -169,7 +172,9 @@ async function seedAlpha(): Promise<void> {
     }),
   )
   await store.addAgentMinute()
+  await addChecks(store, [{ site: 'dal' }])
   await seedAlert('alpha', 'dal')
+  await seedDocument('alpha')
 }
 
 /** The other carrier, a customer, a peer that nobody knows, and what belongs to no call. */
@@ -204,7 +209,32 @@ async function seedOthers(): Promise<void> {
     `INSERT INTO rejected_frames (received_at, sample_id, stage, reason, transport, peer_address, size_bytes, sample, stored_at)
      VALUES (now64(6), unhex('${'b0'.repeat(16)}'), 'capture', 'not_sip', 'udp', '192.0.2.12', 12, 'zeta ${NUMBERS.betaCalled} ${NUMBERS.alphaCalled}', now())`,
   )
+  await addChecks(store, [
+    {
+      carrier: 'beta',
+      site: 'xanadu',
+      signer_id: 'zeta',
+      spc: 'zeta',
+      certificate_subject: 'zeta',
+      certificate_sha256: 'f0'.repeat(32),
+    },
+    // The same certificate signs for alpha: of beta's calls nothing shows.
+    { carrier: 'beta', site: 'xanadu' },
+  ])
   await seedAlert('beta', 'xanadu')
+  await seedDocument('beta')
+  await seedDocument('')
+}
+
+async function seedDocument(carrier: string): Promise<void> {
+  const body = Buffer.from(carrier === 'alpha' ? 'of alpha' : 'of beta')
+  const headline = { rows: [], carriers: [], omitted: [] } as unknown as ScorecardHeadline
+  await writeDocuments(
+    store.engine.writer,
+    documentOf(carrier),
+    { week: '2026-W47', madeAtMs: NOON_S * 1_000, asOfUs: NOON_US, headline },
+    [{ format: 'html', fileName: `scorecard-2026-W47-${carrier}.html`, body }],
+  )
 }
 
 async function seedAlert(carrier: string, site: string): Promise<void> {
@@ -274,23 +304,11 @@ beforeAll(async () => {
   await seedOthers()
   app = await newApp()
   for (const who of [...LIMITED, 'all-viewer', 'all-investigator']) answersAfter.set(who, await askAll(who))
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   await app.close()
   await store.close()
 })
-
-/** Base64 and percent-encoding hide nothing. */
-function unfolded(body: string): string {
-  const decoded = [...body.matchAll(/[A-Za-z0-9+/_-]{16,}={0,2}/g)].map(([text]) =>
-    Buffer.from(text, text.includes('-') || text.includes('_') ? 'base64url' : 'base64').toString('latin1'),
-  )
-  return [
-    body,
-    ...decoded,
-    body.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
-  ].join('\n')
-}
 
 describe('a token of alpha', () => {
   it.each(LIMITED)('%s never gets a byte that is another’s', (who) => {
@@ -413,7 +431,8 @@ describe('a viewer', () => {
 
 it('no question of the samples fails by our fault', () => {
   const failed = [...answersAfter.values()].flat().filter(({ status }) => status >= 500 || status === 404)
-  const expected = /nonsense|alp?a|nowhere|availabilty|\/alerts\/alert|\/label\/|retry/
+  // A document of another carrier is one that does not exist.
+  const expected = /nonsense|alp?a|nowhere|availabilty|\/alerts\/alert|\/label\/|retry|\/v1\/documents\//
   expect(
     failed
       .filter(({ question, status }) => status >= 500 || !expected.test(question.split(' ')[2]!))

@@ -231,7 +231,7 @@ export class TestStore {
         isDeleted: false,
         busPartition: 0,
         storedAtS: Math.floor(Date.now() / 1_000),
-        factsJson: '{"fact":1}',
+        factsText: '{"fact":1}',
       })
     }
     await this.#writer.insert(ATTEMPTS, encoded.take())

@@ -17,6 +17,7 @@ import { StoreRole } from '../../collector/store-role.js'
 import { BOARDS, PAGE_ADDRESS } from '../../dashboards/board.js'
 import { configSchema } from '../../schemas/config.js'
 import type { ReceivedFrame } from '../../schemas/hep-frame.js'
+import { CHECK } from '../api/attestation/identity-rows.js'
 import { liveStatus } from '../api/support.js'
 import { boardsInFiles, expressionsOf, rulesInFile, urlsOf, withVariables } from './grafana.js'
 
@@ -95,6 +96,31 @@ async function store(): Promise<void> {
   }
   await accept()
   await role.drain()
+  await storeChecks()
+}
+
+/** What the identity pass would write: the demo has no certificates. */
+async function storeChecks(): Promise<void> {
+  const values = config.carriers.flatMap(({ id: carrier }, of) =>
+    Array.from({ length: 360 }, (_, at) => ({
+      ...CHECK,
+      minute: startS + 900 + Math.floor(at / 6) * 60,
+      attempt_hex: (of * 1_000 + at).toString(16).padStart(32, '0'),
+      token_hex: (of * 1_000 + at).toString(16).padStart(32, '0'),
+      position: 0,
+      version: 1,
+      is_deleted: 0,
+      checked_at: startS,
+      carrier,
+      site: config.sites[at % config.sites.length]!.id,
+      direction: at % 2 === 0 ? 'inbound' : 'outbound',
+      ...(at % 9 === 0
+        ? { signature: 'invalid', signature_reason: 'signature_mismatch', verified: 'failed' }
+        : {}),
+    })),
+  )
+  const columns = Object.keys(values[0]!) as [string, ...string[]]
+  await engine.writer.insert({ table: 'identity_checks', columns, values, format: 'JSONEachRow' })
 }
 
 interface PromAnswer {

@@ -142,7 +142,7 @@ async function answersUnder(config: TrunkscopeConfig, frames = FRAMES) {
 
 const OTHER = {
   ...CONFIG,
-  thresholds: { pre_ring_patience_ms: 2_000, ring_timers_s: [20, 30, 60] },
+  thresholds: { ...CONFIG.thresholds, pre_ring_patience_ms: 2_000, ring_timers_s: [20, 30, 60] },
   // All peers of the second carrier are the first one's.
   carriers: CONFIG.carriers
     .map((carrier, at) =>

@@ -221,14 +221,15 @@ export class Call {
     return readFileSync(`${this.folder}/${value.slice(1)}`, 'latin1').trim()
   }
 
-  /** Same name, same SDP. */
+  /** Same name, same SDP; an address behind @ is where the media is, else that of the caller. */
   #body(event: FlowEvent, usual: string | undefined): string {
     const name = keyOf(event, 'sdp') ?? usual
     if (name === undefined || name === 'none') return ''
+    const [stream = '', address = this.source] = name.split('@')
     let port = 0
-    for (const char of name) port = (port * 31 + char.charCodeAt(0)) % 20_000
+    for (const char of stream) port = (port * 31 + char.charCodeAt(0)) % 20_000
     return (
-      `v=0\r\no=- 1 1 IN IP4 ${this.source}\r\ns=-\r\nc=IN IP4 ${this.source}\r\nt=0 0\r\n` +
+      `v=0\r\no=- 1 1 IN IP4 ${this.source}\r\ns=-\r\nc=IN IP4 ${address}\r\nt=0 0\r\n` +
       `m=audio ${20_000 + port * 2} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n`
     )
   }

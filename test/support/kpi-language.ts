@@ -11,7 +11,7 @@
  *   at      => "at" time                               the evals below are asked when that time has come
  *   eval    => "eval" what where* expectation*
  *
- * Keys of an event: cseq=2 | cseq=BYE, branch, agent, tag (To-tag), sdp (a name, or none), reason, phrase,
+ * Keys of an event: cseq=2 | cseq=BYE, branch, agent, tag (To-tag), sdp (a name, name@address, or none), reason, phrase,
  * identity=A|B|C|div|malformed|@file, pai, ruri, from=callee, late=5s (arrives that much later), h.<Header>="…" (replaces
  * a header the flow writes by itself; h.<Header>="" takes it out). How a flow becomes messages: `kpi-flow.ts`.
  *
@@ -21,12 +21,14 @@
  *   attempts | open | incomplete                3
  *   responses | dispositions | cancels | attestations      200=2 486=1
  *   a column of call_attempts, with attempt=a   1200 | null | true | a word | none
+ *   suspicions, with attempt=a (evidence=on)    codes of schemas/anomalies.ts | none
  *
  * Where: carrier=, customer=, site=, direction=, window=1m (from the start) or window=5m..6m, attempt=. Without an `at`
  * line an eval is asked two hours after the start: whatever can time out has. Unknown words are errors with the line.
  *
  * Throws   KpiSyntaxError.
  */
+import { ANOMALY_CODES } from '../../schemas/anomalies.js'
 import { ATTEMPT_COLUMNS } from '../../schemas/call-attempts.js'
 import type { Kpi } from '../../schemas/kpi/kpi.js'
 import { KPI_NAMES, kpiOf } from '../../schemas/kpi-catalog.js'
@@ -404,6 +406,14 @@ function ofCount(name: string, expected: Word[], place: string): Evaluation['ask
 }
 
 function ofAttempt(name: string, expected: Word[], place: string): Evaluation['asks'] {
+  if (name === 'suspicions') {
+    for (const { text } of expected) {
+      if (text !== 'none' && !(ANOMALY_CODES as readonly string[]).includes(text)) {
+        throw new KpiSyntaxError(place, `'${text}' is no code of a suspicion (${ANOMALY_CODES.join(', ')})`)
+      }
+    }
+    return { kind: 'attempt', column: name, expected: expected.map(({ value }) => value) }
+  }
   const column = ATTEMPT_COLUMNS.find((candidate) => candidate.name === name)
   if (column === undefined || HIDDEN_COLUMNS.includes(name)) {
     throw new KpiSyntaxError(place, `'${name}' is no column of an attempt that can be asked for`)

@@ -34,6 +34,7 @@ import {
   sumsOfRollups,
   type Table,
 } from './kpi-sums.js'
+import { type SuspicionsOf, suspicionProblems, suspicionsByRules } from './kpi-suspicions.js'
 
 export interface Way {
   name: string
@@ -62,6 +63,8 @@ const TABLES = [
   'attempt_verdicts',
   'call_legs',
   'evidence_leases',
+  'attempt_anomalies',
+  'anomaly_minutes',
 ]
 
 export async function emptyTables(client: ClickHouseClient): Promise<void> {
@@ -238,11 +241,17 @@ class Player {
     for (const problem of this.#withEvidence ? await judgedRows(this.store.writer, judged) : []) {
       this.#note(this.flows[0]!.file.name, `${moment}: ${problem}`)
     }
+    const suspicions: SuspicionsOf = this.#withEvidence
+      ? suspicionsByRules(attempts, this.#log, this.#config)
+      : new Map()
+    for (const problem of this.#withEvidence ? await suspicionProblems(this.store.writer, suspicions) : []) {
+      this.#note(this.flows[0]!.file.name, `${moment}: ${problem}`)
+    }
     const tables = { rule: byRule, rollups, exact }
     for (const flow of this.flows) {
       for (const evaluation of flow.file.evaluations) {
         if (evaluation.atUs !== atUs) continue
-        for (const problem of evaluate(evaluation, flow, judged, tables, this.startUs)) {
+        for (const problem of evaluate(evaluation, flow, { judged, suspicions }, tables, this.startUs)) {
           this.#note(flow.file.name, `${evaluation.place}: ${evaluation.text}\n    ${problem}`)
         }
       }
@@ -353,14 +362,18 @@ export function canonical(value: unknown): string {
 function evaluate(
   evaluation: Evaluation,
   flow: Flow,
-  attempts: ReadonlyMap<string, Attempt>,
+  { judged, suspicions }: { judged: ReadonlyMap<string, Attempt>; suspicions: SuspicionsOf },
   tables: Record<string, Table>,
   startUs: number,
 ): string[] {
   const { asks, where } = evaluation
   if (asks.kind === 'attempt') {
     // The stored row equals the record of the rules, which was compared before.
-    return attemptProblem(asks.column, asks.expected, attemptAsked(where, flow, attempts))
+    const attempt = attemptAsked(where, flow, judged)
+    if (asks.column !== 'suspicions') return attemptProblem(asks.column, asks.expected, attempt)
+    if (typeof attempt === 'string') return [attempt]
+    const got = suspicions.get(attempt.attemptId)?.join(' ') ?? 'none'
+    return got === asks.expected.join(' ') ? [] : [`it is ${got}`]
   }
   return Object.entries(tables).flatMap(([source, table]) => {
     const sums = sumOf(table, (group) => isAsked(group, where, flow.slot, startUs))

@@ -18,6 +18,11 @@ export const RUNBOOK_PAGES = [
   'CaptureLoss',
   'CollectorBehind',
   'CarrierSilent',
+  'AttestationLost',
+  'CertificateExpiring',
+  'SignerNotInContract',
+  'TrunkDown',
+  'NumberOnWrongCarrier',
   'KpiLevel',
   'KpiPastWeeks',
   'KpiPeers',
@@ -76,6 +81,28 @@ export function attemptsLink(
 
 export function tapLink(alerts: Pick<AlertsConfig, 'page_url'>): string | undefined {
   return alerts.page_url === undefined ? undefined : `${alerts.page_url.replace(/\/$/, '')}/tap`
+}
+
+/** What calls claimed and what was checked of it, at the numbers of the alert. */
+export function attestationLink(
+  alerts: Pick<AlertsConfig, 'page_url'>,
+  about: { carrier?: string | undefined; direction?: string | undefined },
+  window: Window,
+): string | undefined {
+  if (alerts.page_url === undefined) return undefined
+  const query = new URLSearchParams({ from: isoOf(window.fromS * 1e6), to: isoOf(window.toS * 1e6) })
+  if (about.carrier !== undefined) query.set('carrier', about.carrier)
+  if (about.direction !== undefined) query.set('direction', about.direction)
+  return `${alerts.page_url.replace(/\/$/, '')}/attestation?${query}`
+}
+
+export function numbersLink(alerts: Pick<AlertsConfig, 'page_url'>): string | undefined {
+  return alerts.page_url === undefined ? undefined : `${alerts.page_url.replace(/\/$/, '')}/numbers`
+}
+
+export function trunksLink(alerts: Pick<AlertsConfig, 'page_url'>, carrier: string): string | undefined {
+  if (alerts.page_url === undefined) return undefined
+  return `${alerts.page_url.replace(/\/$/, '')}/trunks?${new URLSearchParams({ carrier })}`
 }
 
 /** "alpha at dal", "alpha", "dal", "everything". */

@@ -20,8 +20,8 @@ CREATE USER IF NOT EXISTS trunkscope_store IDENTIFIED WITH sha256_hash BY '{stor
 ALTER USER trunkscope_store IDENTIFIED WITH sha256_hash BY '{store_password_sha256}' SETTINGS PROFILE 'trunkscope_store';
 GRANT SELECT, INSERT ON {database}.* TO trunkscope_store;
 
--- The api: reads, within limits that it may lower and not raise. readonly = 2 and not 1, because under 1 no setting may be
--- given with a statement, not even that the answer is to be compressed.
+-- The api: reads, within limits that it may lower and not raise. readonly = 2 lets a statement bring settings of its own, which
+-- readonly = 1 does not; what it may never do is write.
 CREATE SETTINGS PROFILE IF NOT EXISTS trunkscope_api SETTINGS
     max_execution_time = 30 MAX 30,
     max_memory_usage = 2000000000 MAX 2000000000,
@@ -33,8 +33,8 @@ CREATE USER IF NOT EXISTS trunkscope_api IDENTIFIED WITH sha256_hash BY '{api_pa
 ALTER USER trunkscope_api IDENTIFIED WITH sha256_hash BY '{api_password_sha256}' SETTINGS PROFILE 'trunkscope_api';
 GRANT SELECT ON {database}.* TO trunkscope_api;
 
--- Who evaluates alerts (clickhouse.alerts of the configuration): reads sums, the health of the tap and the ids of sample
--- attempts, writes alerts and their deliveries, and nothing else. No messages. Made where init finds a password for it.
+-- Who evaluates alerts (clickhouse.alerts of the configuration): reads sums, the health of the tap, attempts with
+-- what evidence says of them, writes alerts, their deliveries, the scorecards of schedules and the audit trail, and nothing else. No messages. Made where init finds a password for it.
 CREATE SETTINGS PROFILE IF NOT EXISTS trunkscope_alerts SETTINGS
     async_insert = 0,
     max_execution_time = 30 MAX 30,
@@ -49,9 +49,19 @@ GRANT SELECT ON {database}.kpi_day TO trunkscope_alerts;
 GRANT SELECT ON {database}.rollup_freshness TO trunkscope_alerts;
 GRANT SELECT ON {database}.agents_minute TO trunkscope_alerts;
 GRANT SELECT ON {database}.call_attempts TO trunkscope_alerts;
+GRANT SELECT ON {database}.attempt_verdicts TO trunkscope_alerts;
+GRANT SELECT ON {database}.identity_checks TO trunkscope_alerts;
+GRANT SELECT ON {database}.call_legs TO trunkscope_alerts;
+GRANT SELECT ON {database}.attempt_anomalies TO trunkscope_alerts;
+GRANT SELECT ON {database}.anomaly_minutes TO trunkscope_alerts;
+GRANT SELECT ON {database}.trunk_minutes TO trunkscope_alerts;
+GRANT SELECT ON {database}.trunk_hours TO trunkscope_alerts;
 GRANT SELECT, INSERT ON {database}.alert_states TO trunkscope_alerts;
 GRANT SELECT, INSERT ON {database}.alert_transitions TO trunkscope_alerts;
 GRANT SELECT, INSERT ON {database}.alert_deliveries TO trunkscope_alerts;
+GRANT SELECT, INSERT ON {database}.documents TO trunkscope_alerts;
+GRANT SELECT, INSERT ON {database}.document_runs TO trunkscope_alerts;
+GRANT INSERT ON {database}.audit_trail TO trunkscope_alerts;
 
 -- Grafana, where somebody draws from ClickHouse itself: sums and the health of the tap. No numbers of callers, no messages.
 CREATE SETTINGS PROFILE IF NOT EXISTS trunkscope_grafana SETTINGS

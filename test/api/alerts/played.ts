@@ -6,7 +6,7 @@ import type { TapAgent } from '../../../api/alerts/numbers.js'
 import type { AlertRow } from '../../../api/alerts/state.js'
 import type { AlertNotice } from '../../../schemas/alert-hook.js'
 import type { TrunkscopeConfig } from '../../../schemas/config.js'
-import { type Lane, SimulatedWeek } from './week.js'
+import { type Lane, type SimulatedEvidence, SimulatedWeek } from './week.js'
 
 export interface Play {
   config: TrunkscopeConfig
@@ -19,6 +19,7 @@ export interface Play {
   /** How far the collector is behind the clock. */
   behindAtS?: (untilS: number) => number
   sinceUs?: number
+  evidence?: SimulatedEvidence
 }
 
 export interface Played {
@@ -45,6 +46,7 @@ export async function played(play: Play): Promise<Played> {
     { fromS: play.numbersFromS, toS: play.toS },
     play.lanes,
     () => play.tapsAt?.(untilS) ?? [],
+    play.evidence,
   )
   for (; untilS < play.toS; untilS += 60) {
     const nowUs = untilS * 1e6 + 12e6

@@ -21,6 +21,11 @@ export interface Lane {
   minuteAt: (minuteS: number) => Minute
 }
 
+/** What the rules on attestation and trunks ask. */
+export type SimulatedEvidence = Partial<
+  Pick<AlertNumbers, 'levels' | 'betweenLegs' | 'signatures' | 'trunks' | 'misrouted'>
+>
+
 export class SimulatedWeek implements AlertNumbers {
   readonly #config: TrunkscopeConfig
   readonly #fromS: number
@@ -33,9 +38,17 @@ export class SimulatedWeek implements AlertNumbers {
     out: Minute[]
   }[]
   readonly #tapsAt: () => TapAgent[]
+  readonly #evidence: SimulatedEvidence
 
-  constructor(config: TrunkscopeConfig, span: Window, lanes: readonly Lane[], tapsAt: () => TapAgent[]) {
+  constructor(
+    config: TrunkscopeConfig,
+    span: Window,
+    lanes: readonly Lane[],
+    tapsAt: () => TapAgent[],
+    evidence: SimulatedEvidence = {},
+  ) {
     this.#config = config
+    this.#evidence = evidence
     this.#fromS = span.fromS
     this.#tapsAt = tapsAt
     this.#lanes = lanes.map(({ carrier, site, minuteAt }) => {
@@ -108,6 +121,28 @@ export class SimulatedWeek implements AlertNumbers {
 
   async taps(): Promise<TapAgent[]> {
     return this.#tapsAt()
+  }
+
+  async misrouted(atS: number) {
+    return this.#evidence.misrouted === undefined ? [] : this.#evidence.misrouted(atS)
+  }
+
+  async trunks() {
+    return this.#evidence.trunks === undefined ? [] : this.#evidence.trunks()
+  }
+
+  async levels(window: Window) {
+    return (await this.#evidence.levels?.(window)) ?? []
+  }
+
+  async betweenLegs(window: Window) {
+    return this.#evidence.betweenLegs === undefined ? [] : this.#evidence.betweenLegs(window)
+  }
+
+  async signatures(atS: number) {
+    return this.#evidence.signatures === undefined
+      ? { certificates: [], signers: [] }
+      : this.#evidence.signatures(atS)
   }
 
   async samples(asks: readonly SampleAsk[]): Promise<ReadonlyMap<string, readonly string[]>> {

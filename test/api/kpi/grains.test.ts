@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GRAIN_S, type Grain, partsOf } from '../../../api/kpi/grains.js'
-import { kpiQueryOf } from '../../../api/kpi/query.js'
+import { firstStepUs, type KpiQuery, kpiQueryOf } from '../../../api/kpi/query.js'
 import { readKpiGroups } from '../../../api/kpi/series.js'
 import type { Sums } from '../../../api/kpi/sums.js'
 import { Readers } from '../../../api/readers.js'
@@ -68,6 +68,18 @@ describe('a range is cut into days, hours and minutes', () => {
     expect(grains(86_400, 3_600)).toEqual(['hour'])
   })
 
+  it('steps by the clock take hours and days wherever the range begins, and minutes at its ends', () => {
+    const range = asked(MONDAY_S + 2_040, MONDAY_S + 2_040 + 86_400, 3_600)
+    expect(grainsOf(partsOf({ ...range, byClock: true }, NONE))).toEqual({
+      minute: [
+        [34, 60],
+        [1_440, 1_474],
+      ],
+      hour: [[60, 1_440]],
+      day: [],
+    })
+  })
+
   it('every minute is in one part, stale ones and those of small steps in no coarser one', () => {
     const hours = fc.uniqueArray(fc.integer({ min: -30, max: 80 }), { maxLength: 20 })
     const days = fc.uniqueArray(fc.integer({ min: -2, max: 3 }), { maxLength: 3 })
@@ -79,20 +91,25 @@ describe('a range is cut into days, hours and minutes', () => {
         hours,
         days,
         step,
-        (fromMinute, minutes, staleHours, staleDays, stepS) => {
+        fc.constantFrom(undefined, true as const),
+        (fromMinute, minutes, staleHours, staleDays, stepS, byClock) => {
           const fromS = MONDAY_S + fromMinute * 60
           const stale = {
             hour: new Set(staleHours.map((hour) => MONDAY_S + hour * 3_600)),
             day: new Set(staleDays.map((day) => MONDAY_S + day * 86_400)),
           }
-          const parts = partsOf(asked(fromS, fromS + minutes * 60, stepS), stale)
+          const question = { ...asked(fromS, fromS + minutes * 60, stepS), byClock }
+          const parts = partsOf(question, stale)
+          const firstS = firstStepUs(question) / 1e6
+          expect(firstS).toBeLessThanOrEqual(fromS)
+          expect(fromS - firstS).toBeLessThan(Math.min(stepS ?? 60, 86_400))
           const covered: number[] = []
           for (const grain of Object.keys(parts) as Grain[]) {
             for (const range of parts[grain]) {
               for (let atS = range.fromS; atS < range.toS; atS += GRAIN_S[grain]) {
                 expect(atS % GRAIN_S[grain]).toBe(0)
                 if (grain !== 'minute') expect(stale[grain].has(atS)).toBe(false)
-                const entry = (timeS: number) => (stepS === null ? 0 : Math.floor((timeS - fromS) / stepS))
+                const entry = (timeS: number) => (stepS === null ? 0 : Math.floor((timeS - firstS) / stepS))
                 expect(entry(atS)).toBe(entry(atS + GRAIN_S[grain] - 60))
                 for (let minuteS = atS; minuteS < atS + GRAIN_S[grain]; minuteS += 60) covered.push(minuteS)
               }
@@ -127,12 +144,17 @@ describe('answers from days, hours and minutes', () => {
     )
 
   const iso = (seconds: number) => new Date(seconds * 1_000).toISOString()
-  const read = async (fromS: number, toS: number, parameters: Record<string, string>, config = CONFIG) =>
-    readKpiGroups(
-      readers,
-      config,
-      kpiQueryOf({ from: iso(fromS), to: iso(toS), ...parameters }, config, (MONDAY_S + 5 * 86_400) * 1e6),
-    )
+  const read = async (
+    fromS: number,
+    toS: number,
+    parameters: Record<string, string>,
+    config = CONFIG,
+    asPage: Partial<KpiQuery> = {},
+  ) =>
+    readKpiGroups(readers, config, {
+      ...kpiQueryOf({ from: iso(fromS), to: iso(toS), ...parameters }, config, (MONDAY_S + 5 * 86_400) * 1e6),
+      ...asPage,
+    })
 
   const call = fc.record({
     atS: fc.integer({ min: 0, max: 4 * 86_400 - 1 }),
@@ -149,6 +171,7 @@ describe('answers from days, hours and minutes', () => {
     snapS: fc.constantFrom(60, 3_600, 86_400),
     step: fc.constantFrom(undefined, '3600', '7200', '86400'),
     by: fc.constantFrom('', 'carrier', 'carrier,site'),
+    byClock: fc.constantFrom(undefined, true as const),
   })
 
   it('are those of the attempts, whatever was summed when and whatever came late', async () => {
@@ -172,13 +195,21 @@ describe('answers from days, hours and minutes', () => {
           }),
         )
         if (asOfHours !== null) await due(MONDAY_S + asOfHours * 3_600)
-        for (const { fromMinute, minutes, snapS, step, by } of questions) {
+        for (const { fromMinute, minutes, snapS, step, by, byClock } of questions) {
           const fromS = MONDAY_S + Math.floor((fromMinute * 60) / snapS) * snapS
           const toS = fromS + Math.ceil((minutes * 60) / snapS) * snapS
           const parameters = { group_by: by, ...(step === undefined ? {} : { step }) }
-          const rollups = await read(fromS, toS, parameters)
-          const exact = await read(fromS, toS, { ...parameters, exact: 'true' })
+          // As our own pages ask, with steps by the clock, and without a column.
+          const asPage = byClock && { byClock, without: ['dispositions'] }
+          const rollups = await read(fromS, toS, parameters, CONFIG, asPage)
+          const exact = await read(fromS, toS, { ...parameters, exact: 'true' }, CONFIG, asPage)
           expect(rollups.map(comparable)).toEqual(exact.map(comparable))
+          if (!byClock) continue
+          for (const { total } of rollups) expect(total.maps.dispositions).toEqual({})
+          const whole = await read(fromS, toS, { group_by: by }, CONFIG, asPage)
+          expect(rollups.map(({ total }) => comparableSums(total))).toEqual(
+            whole.map(({ total }) => comparableSums(total)),
+          )
         }
       }),
       { numRuns: 25 },
@@ -211,11 +242,14 @@ describe('answers from days, hours and minutes', () => {
 })
 
 function comparable({ by, total, steps }: { by: object; total: Sums; steps: Sums[] | undefined }) {
-  const of = ({ counts, maps }: Sums) => ({
+  return { by, total: comparableSums(total), steps: steps?.map(comparableSums) }
+}
+
+function comparableSums({ counts, maps }: Sums) {
+  return {
     counts: Object.fromEntries(
       Object.entries(counts).map(([name, sum]) => [name, Math.round(sum * 1e3) / 1e3]),
     ),
     maps,
-  })
-  return { by, total: of(total), steps: steps?.map(of) }
+  }
 }

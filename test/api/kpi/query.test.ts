@@ -33,6 +33,16 @@ describe('a KPI question', () => {
     expect(stepStartsOf({ fromUs: 0, toUs: 420e6, stepS: 180 })).toEqual([0, 180e6, 360e6])
   })
 
+  it('by the clock it also begins with one, and steps of less than an hour begin with the range', () => {
+    const starts = (fromS: number, toS: number, stepS: number) =>
+      stepStartsOf({ fromUs: fromS * 1e6, toUs: toS * 1e6, stepS, byClock: true }).map((us) => us / 1e6)
+    expect(starts(2_040, 9_240, 3_600)).toEqual([2_040, 3_600, 7_200])
+    expect(starts(3_600, 10_800, 3_600)).toEqual([3_600, 7_200])
+    expect(starts(90_000, 200_000, 86_400)).toEqual([90_000, 172_800])
+    expect(starts(90_000, 1_000_000, 604_800)).toEqual([90_000, 691_200])
+    expect(starts(2_040, 2_700, 300)).toEqual([2_040, 2_340, 2_640])
+  })
+
   describe('of events whose minutes are no longer kept', () => {
     const config = configSchema.parse({
       ...CONFIG,

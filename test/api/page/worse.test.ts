@@ -66,5 +66,10 @@ describe('what got worse', () => {
     expect(attemptsBeforeSilence([...Array(9).fill(step(0, 1)), ...silent])).toBeUndefined()
     expect(attemptsBeforeSilence(Array(12).fill(step(5, 10)))).toBeUndefined()
     expect(attemptsBeforeSilence([])).toBeUndefined()
+    // Half an hour of silence after three hours, in a last step of an hour that has begun.
+    const begun = (attempts: number) => [...Array(3).fill(step(1, attempts)), emptySums()]
+    expect(attemptsBeforeSilence(begun(12))).toBe(36)
+    expect(attemptsBeforeSilence(begun(12), 1 / 6)).toBeUndefined()
+    expect(attemptsBeforeSilence(begun(20), 1 / 6)).toBe(60)
   })
 })

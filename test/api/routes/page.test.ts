@@ -198,8 +198,8 @@ describe('the pages', () => {
     )
     const other = await store.app({ readers: counted })
     for (const [url, most] of [
-      [`/?${HOUR}`, 8],
-      [`/carriers/alpha?${HOUR}`, 3],
+      [`/?${HOUR}`, 11],
+      [`/carriers/alpha?${HOUR}`, 6],
       [`/attempts/${hostile.attemptId}`, 5],
       [`/attempts?${HOUR}`, 2],
     ] as const) {

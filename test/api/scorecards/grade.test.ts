@@ -80,6 +80,33 @@ describe('grades', () => {
   })
 })
 
+describe('FAS', () => {
+  const scored = (changes: object) => ({
+    carrier: 'alpha',
+    answers: 1_000,
+    answersScored: 900,
+    prefixesScored: 3,
+    prefixesFlagged: 1,
+    score: 38.4,
+    isFlagged: true,
+    ...changes,
+  })
+  const week = sums({ good: 1_000 })
+  const of = (changes: object) => {
+    const { grade, deductions } = gradeOf(week, sums({ good: 2_000 }), scored(changes))
+    return [grade, deductions.find(({ rule }) => rule === 'fas')?.status]
+  }
+
+  it('takes one off where the carrier is flagged, and says that it is a suspicion', () => {
+    expect(of({})).toEqual(['B', 'applied'])
+    expect(of({ isFlagged: false })).toEqual(['A', 'not_applied'])
+    expect(of({ score: null, isFlagged: false })).toEqual(['A', 'not_measured'])
+    expect(gradeOf(week, week, scored({})).deductions.at(-1)?.why).toBe(
+      'False answer supervision, a suspicion from signalling only: score 38 of 100, 1 of 3 prefixes flagged.',
+    )
+  })
+})
+
 describe('changes', () => {
   it('are marked only where the intervals do not overlap, and go the way the number does', () => {
     const of = (id: string, now: [number, number], before: [number, number]) =>
