@@ -18,7 +18,7 @@ import { type Html, html } from './html.js'
 import { type PageRange, page, stepFor } from './layout.js'
 import { nameOf, pointWords } from './overview.js'
 import { packLink } from './pack-link.js'
-import { peersSection } from './peers.js'
+import { peersLink, peersSection } from './peers.js'
 import { attestationShares, legendOf, responseShares } from './shares.js'
 import { table } from './table.js'
 import { unknownPeersSection } from './tap.js'
@@ -28,7 +28,13 @@ const LATEST = 20
 /** Points of a chart: five minutes each up to a day. */
 const POINTS_MAX = 288
 
-export async function carrierPage(deps: SeenDeps, id: string, range: PageRange): Promise<Html> {
+/** @param withPeers the same destinations on other carriers: all attempts of the range are read for it */
+export async function carrierPage(
+  deps: SeenDeps,
+  id: string,
+  range: PageRange,
+  withPeers: boolean,
+): Promise<Html> {
   const seconds = (range.toUs - range.fromUs) / 1e6
   const stepS = seconds <= 1_800 ? 60 : Math.max(300, stepFor(range, POINTS_MAX))
   const [{ groups, steps, times }, latest, peers, sameDestinations] = await Promise.all([
@@ -49,7 +55,7 @@ export async function carrierPage(deps: SeenDeps, id: string, range: PageRange):
       COLUMNS,
     ),
     id === 'unknown' ? readUnknownPeers(deps.readers, range) : [],
-    peersSection(deps, id, range),
+    withPeers ? peersSection(deps, id, range) : peersLink(id, range),
   ])
   const total = groups.reduce((sums, group) => addSums(sums, group.total), emptySums())
   const name = nameOf(deps, id)

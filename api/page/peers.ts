@@ -68,6 +68,17 @@ ${table(
   )
 }
 
+/** In its place on a page that comes every few seconds. */
+export function peersLink(id: string, range: PageRange): Html | null {
+  if (id === 'unknown') return null
+  const query = `${range.query === '' ? '?' : `${range.query}&`}peers=true`
+  return section(
+    range,
+    id,
+    html`<p><a href="/carriers/${encodeURIComponent(id)}${query}">Compare</a> <span class="quiet">reads the attempts themselves, of all carriers.</span></p>`,
+  )
+}
+
 function section(range: PageRange, id: string, content: Html): Html {
   const query = `carrier=${encodeURIComponent(id)}&from=${isoOf(range.fromUs)}&to=${isoOf(range.toUs)}`
   return html`<section><div class="title"><h2>The same destinations on other carriers</h2> <p class="quiet">attempts in the NER that are not inbound; the others with this carrier’s share of each prefix · <a href="/v1/peers?${query}">JSON</a></p></div>

@@ -63,7 +63,7 @@ export function numberRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/v1/numbers/misrouted',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', audit: 'search' },
       schema: {
         operationId: 'misrouted_numbers',
         summary: 'Calls that arrived on a carrier that does not own the called number',
@@ -81,7 +81,7 @@ export function numberRoutes(app: App, deps: RouteDeps): void {
   app.get(
     '/numbers',
     {
-      config: { isPage: true, role: 'viewer' },
+      config: { isPage: true, role: 'viewer', audit: 'search' },
       schema: {
         operationId: 'numbers_page',
         summary: 'Where calls go, and numbers on the wrong carrier',

@@ -9,6 +9,7 @@ import { LASTS, pageRangeOf } from '../page/layout.js'
 import { overviewPage } from '../page/overview.js'
 import { SCRIPT } from '../page/script.js'
 import { STYLE } from '../page/style.js'
+import { flagOf } from '../parameters.js'
 import { one, problem, problems, rangeParameters } from './answers.js'
 
 const text = z.string()
@@ -42,7 +43,9 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
       schema: {
         ...schema('carrier_page', 'One carrier'),
         params: z.object({ id: z.string() }),
-        querystring: range,
+        querystring: range.extend({
+          peers: one('true: beside the other carriers on the same destinations.', 'true'),
+        }),
       },
     },
     async (request, reply) =>
@@ -52,6 +55,7 @@ export function pageRoutes(app: App, deps: RouteDeps): void {
           seenBy(deps, request.principal),
           request.params.id,
           pageRangeOf(request.query, deps),
+          flagOf('peers', request.query.peers),
         ),
       ),
   )

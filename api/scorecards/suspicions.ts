@@ -69,6 +69,7 @@ export async function readSuspicionWeeks(
   const before = { fromS: week.fromS - WEEK_S, toS: week.fromS }
   if (week.fromS < keptFromS(keptOf(deps.config.retention), nowS).attempts) return 'not_kept'
   try {
+    if ((await attemptsOf(deps, before.fromS, week.toS)) > ATTEMPTS_MAX) return 'too_many_attempts'
     const [earlier, now] = await Promise.all([readWeek(deps, before), readWeek(deps, week)])
     const carriers = new Set([...earlier.keys(), ...now.keys()])
     return new Map([...carriers].map((id) => [id, [earlier.get(id) ?? NOTHING, now.get(id) ?? NOTHING]]))
@@ -76,6 +77,20 @@ export async function readSuspicionWeeks(
     if (error instanceof ApiError && error.code === 'TRUNKSCOPE_API_QUERY_LIMIT') return 'too_many_attempts'
     throw error
   }
+}
+
+/** In both weeks, of all carriers: whom a carrier is compared with is read as well, and a scorecard is a matter of seconds. */
+const ATTEMPTS_MAX = 3_000_000
+
+/** About: hours that are still to be summed are not in it. */
+async function attemptsOf({ readers }: SeenDeps, fromS: number, toS: number): Promise<number> {
+  const [row] = await readers.select<{ attempts: string }>(
+    `SELECT sum(attempts) AS attempts FROM kpi_hour FINAL
+     WHERE hour >= toDateTime({from_s:UInt32}, 'UTC') AND hour < toDateTime({to_s:UInt32}, 'UTC')
+       AND party = 'carrier' AND direction = 'outbound'`,
+    { from_s: fromS, to_s: toS },
+  )
+  return Number(row?.attempts ?? 0)
 }
 
 const NOTHING: WeekSuspicions = { fas: undefined, rang: 0, anomalous: 0 }

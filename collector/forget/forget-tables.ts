@@ -28,6 +28,8 @@ export const FORGOTTEN_IN: Readonly<Record<string, string>> = {
   evidence_leases: 'holds none',
   attempt_anomalies: 'holds none: ids of attempts, times of messages',
   anomaly_minutes: 'holds none',
+  trunk_minutes: 'holds none: counts by address',
+  trunk_hours: 'holds none: counts by address',
   kpi_minute: 'holds none: sums',
   kpi_hour: 'holds none: sums',
   kpi_day: 'holds none: sums',

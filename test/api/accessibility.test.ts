@@ -363,7 +363,7 @@ describe('by keyboard', () => {
   )
 
   test('the first link leads past the navigation, and details open with Enter', async () => {
-    await visit({ of: 'full', path: `/carriers/alpha?${HOUR}` })
+    await visit({ of: 'full', path: `/carriers/alpha?${HOUR}&peers=true` })
     await tab.press('Tab')
     await tab.press('Enter')
     expect(await tab.evaluate('document.activeElement.id')).toBe('content')

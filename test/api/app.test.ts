@@ -26,6 +26,7 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
   '/pcap': 'application/vnd.tcpdump.pcap',
   '/messages.txt': 'text/plain; charset=utf-8',
   '/ladder.svg': 'image/svg+xml',
+  '/dispute-pack': 'application/zip',
 }
 
 describe('the app', () => {

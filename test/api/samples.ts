@@ -152,7 +152,12 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   'GET /': { role: 'viewer', ask: [`/?${HOUR}`, '/', '/?last=24h', '/?last=1y'] },
   'GET /carriers/:id': {
     role: 'viewer',
-    ask: [`/carriers/alpha?${HOUR}`, '/carriers/alpa', `/carriers/unknown?${HOUR}`],
+    ask: [
+      `/carriers/alpha?${HOUR}`,
+      `/carriers/alpha?${HOUR}&peers=true`,
+      '/carriers/alpa',
+      `/carriers/unknown?${HOUR}`,
+    ],
   },
   'GET /attempts': {
     role: 'viewer',

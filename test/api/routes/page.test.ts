@@ -199,9 +199,9 @@ describe('the pages', () => {
     const other = await store.app({ readers: counted })
     for (const [url, most] of [
       [`/?${HOUR}`, 11],
-      [`/carriers/alpha?${HOUR}`, 6],
-      [`/attempts/${hostile.attemptId}`, 5],
-      [`/attempts?${HOUR}`, 2],
+      [`/carriers/alpha?${HOUR}`, 5],
+      [`/attempts/${hostile.attemptId}`, 7],
+      [`/attempts?${HOUR}`, 3],
     ] as const) {
       statements = 0
       await pageOf(url, other)
