@@ -7,6 +7,7 @@ import type { App } from '../../../api/deps.js'
 import { OWN_METRICS } from '../../../schemas/own-metrics.js'
 import { PROM_METRICS, PROM_SERIES_NAMES } from '../../../schemas/prom-metrics.js'
 import { needs, programPath } from '../../support/outside-programs.js'
+import { addChecks } from '../attestation/identity-rows.js'
 import { attempt, ENDED, liveStatus, NOON_S, NOON_US, TestStore } from '../support.js'
 
 let store: TestStore
@@ -21,6 +22,7 @@ beforeAll(async () => {
     attempt({ party: 'unknown', carrier: 'unknown', site: '', invitedAtUs: NOON_US }),
   ])
   await store.addAgentMinute({})
+  await addChecks(store, [{ minute: NOON_S }])
   app = await store.app()
 })
 afterAll(async () => {
