@@ -91,7 +91,7 @@ describe('GET /v1/kpis', () => {
       excluded: 0,
       interval: [expect.closeTo(0.128, 3), expect.closeTo(0.41, 3)],
       low_confidence: true,
-      version: 1,
+      version: 2,
     })
     expect(group!.kpis.pdd_p50).toMatchObject({ unit: 's', count: 33, version: 1 })
     expect(group!.kpis.pdd_p50!.value).toBeCloseTo(0.3, 2)
