@@ -166,7 +166,8 @@ describe('dashboards and alert rules, answered as by Prometheus', () => {
   test('everything, over a range', async () => {
     const { withSeries, refused } = await compareOver(PANEL, everything)
     expect(refused).toBe(0)
-    expect(withSeries).toBe(everything.length)
+    // No token of these calls was checked; test/dashboards/replay.test.ts has some that were.
+    expect(withSeries).toBe(everything.filter((expr) => !expr.includes('trunkscope_identity_')).length)
   }, 120_000)
 
   test('everything, at a point', async () => {
