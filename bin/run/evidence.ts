@@ -1,4 +1,4 @@
-// tidy: tested by test/pipeline/evidence.test.ts
+// tidy: tested by test/faults/evidence.test.ts
 /**
  * The evidence passes of a process that stores, started; with the check of PASSporTs where `identity` is configured. What is
  * configured of that is read once, at the start: the folder of certificates is looked at again by itself.

@@ -269,7 +269,7 @@ describe('the early media pass', () => {
           expect(found).toEqual(expected)
         },
       ),
-      { numRuns: 4 },
+      { numRuns: 2 },
     )
     expect((expected as Row[]).length).toBeGreaterThan(2)
   }, 60_000)

@@ -202,7 +202,7 @@ describe('evidence', () => {
           expect(await rollupProblems()).toEqual([])
         },
       ),
-      { numRuns: 6 },
+      { numRuns: 3 },
     )
     expect(expected).toMatchObject({ verdicts: [{}, {}, {}] })
   }, 120_000)

@@ -280,6 +280,6 @@ test('peaks are those of a look at every second, for any calls: begun before, wi
       const all = rows.find(({ scope }) => scope === 'site')
       expect(all?.calls_peak ?? 0).toBe(sweep(calls, NOON_S).calls)
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   )
 })
