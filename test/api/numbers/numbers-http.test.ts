@@ -464,9 +464,13 @@ describe('peers', () => {
     expect(body).toContain('The same destinations on other carriers')
     expect(body).toContain('+4969955')
     expect(body).toContain('it is the destination')
-    const long = await app.inject('/carriers/alpha?from=2026-11-18T00:00:00Z&to=2026-11-20T13:00:00Z&peers=true')
+    const long = await app.inject(
+      '/carriers/alpha?from=2026-11-18T00:00:00Z&to=2026-11-20T13:00:00Z&peers=true',
+    )
     expect(long.body).toContain('up to 24 hours')
-    const silent = await app.inject('/carriers/gamma?from=2026-11-20T03:00:00Z&to=2026-11-20T04:00:00Z&peers=true')
+    const silent = await app.inject(
+      '/carriers/gamma?from=2026-11-20T03:00:00Z&to=2026-11-20T04:00:00Z&peers=true',
+    )
     expect(silent.body).toContain('No prefix has ten attempts')
   })
 })
