@@ -44,7 +44,8 @@ async function expectExact(from: Cluster, firstS: number, lastS: number): Promis
           return (error as Error).message
         }
       },
-      { timeout: 30_000 },
+      // A store that was killed is missed by the group for a session of 30 s.
+      { timeout: 90_000 },
     )
     .toBe('the truth')
   expectTruth(await from.json<KpiAnswer>(kpiPath(firstS, lastS, '&exact=true')))

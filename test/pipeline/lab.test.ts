@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect } from 'vitest'
@@ -33,10 +33,26 @@ const CALLS: readonly CallSet[] = [
   { carrier: '202', answerer: 'ring', caller: 'cancel', calls: 8, attestation: 'B' },
 ]
 
+/** A caller that ends otherwise than its scenario says: on a machine too busy for its timers SIPp gives a call up. */
+const isOfSipp = (error: unknown) => error instanceof Error && error.message.startsWith('sipp ')
+
 describe('the lab, live', () => {
   test('real Kamailio and SIPp calls give exact numbers, and every message the agent sent is stored', async () => {
-    collector = await CollectorProcess.start({ dataDir: join(folder, 'data'), config: CAPTURE_CONFIG })
-    lab = new Lab(folder)
+    try {
+      await play(join(folder, '1'))
+    } catch (error) {
+      // Then other calls were made than those of the truth: once more, from the beginning. What Trunkscope says is not forgiven.
+      if (!isOfSipp(error)) throw error
+      await lab?.stop()
+      await collector?.kill()
+      await play(join(folder, '2'))
+    }
+  }, 120_000)
+
+  async function play(own: string): Promise<void> {
+    mkdirSync(own)
+    collector = await CollectorProcess.start({ dataDir: join(own, 'data'), config: CAPTURE_CONFIG })
+    lab = new Lab(own)
     const firstS = Date.now() / 1_000 - 5
     await lab.start(collector.hepUdpPort)
     await Promise.all(CALLS.map((set) => lab!.play(set)))
@@ -52,5 +68,5 @@ describe('the lab, live', () => {
     )
     expect(await collector.stop()).toBe(0)
     collector = undefined
-  }, 120_000)
+  }
 })
