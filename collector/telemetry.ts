@@ -18,6 +18,7 @@ export interface EvidenceSnapshot {
   lagSeconds: number
   minutesWaiting: number
   rows: ReadonlyMap<string, number>
+  leftOut: ReadonlyMap<string, number>
   problem: string
 }
 
@@ -74,6 +75,8 @@ const READ: Record<ProcessMetricName, (snapshot: Snapshot) => Sample[]> = {
   evidenceRounds: ({ evidence }) => only(evidence?.rounds),
   evidenceRows: ({ evidence }) =>
     [...(evidence?.rows ?? [])].map(([pass, rows]) => ({ value: rows, labels: { pass } })),
+  evidenceLeftOut: ({ evidence }) =>
+    [...(evidence?.leftOut ?? [])].map(([pass, minutes]) => ({ value: minutes, labels: { pass } })),
   evidenceProblem: ({ evidence }) => only(evidence && (evidence.problem === '' ? 0 : 1)),
 }
 

@@ -6,14 +6,23 @@
  * lease how far all of them are. After a round the job rests nine times as long as it worked, so that it takes a tenth of
  * one connection's time at most; what it cannot keep up with waits, and `lagS` says so.
  *
- * A store that fails stops nothing: the job says why, rests longer each time, and takes the lease anew.
+ * A store that fails stops nothing: the job says why, rests longer each time, and takes the lease anew. A pass that fails by
+ * itself, or asks for more than LIMITS allow, leaves these minutes out, and the others go on. LIMITS also bound how long
+ * whoever shares the connection waits: raw messages, in the embedded mode.
  */
 import { randomUUID } from 'node:crypto'
-import type { ClickHouseClient } from '@clickhouse/client'
+import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client'
 import type { TrunkscopeConfig } from '../schemas/config.js'
 import { type ChangedMinute, ChangedMinutes, firstChangeS } from './changed-minutes.js'
 import { LEASE_MS, Lease, type Progress } from './lease.js'
-import { type Context, type EvidencePass, type StaleMinute, stretchesOf } from './pass.js'
+import {
+  type Context,
+  type EvidencePass,
+  type PassResult,
+  type StaleMinute,
+  stretchesOf,
+  type Window,
+} from './pass.js'
 import { PASSES } from './passes.js'
 import { markStale } from './verdict-rows.js'
 
@@ -39,6 +48,8 @@ export interface EvidenceStatus {
   minutesWaiting: number
   /** Rows written, by pass. */
   rows: ReadonlyMap<string, number>
+  /** Minutes left out, by pass. */
+  leftOut: ReadonlyMap<string, number>
   /** '' while all is well. */
   problem: string
 }
@@ -52,6 +63,11 @@ const BACK_OFF_MAX_MS = 60_000
 /** Minutes a pass judges in one round. */
 const MINUTES_A_ROUND = 30
 
+/** Of each statement of a pass. */
+const LIMITS: ClickHouseSettings = { max_execution_time: 5, max_memory_usage: '1000000000' }
+/** TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED */
+const OVER_LIMITS: ReadonlySet<unknown> = new Set(['159', '160', '241'])
+
 /** A pass, and what it has still to look at: by minute, when the change was and from when on it is due. */
 interface Work {
   pass: EvidencePass
@@ -63,6 +79,8 @@ export class EvidenceJob {
   readonly #options: EvidenceOptions
   readonly #owner = randomUUID()
   readonly #rows = new Map<string, number>()
+  readonly #leftOut = new Map<string, number>()
+  readonly #limited: ClickHouseClient
   #lease: Lease | undefined
   #writing: readonly StaleMinute[] = []
   #changed = new ChangedMinutes(0)
@@ -75,11 +93,18 @@ export class EvidenceJob {
 
   constructor(options: EvidenceOptions) {
     this.#options = options
+    this.#limited = limited(options.client)
   }
 
   get status(): EvidenceStatus {
     const minutesWaiting = this.#work.reduce((sum, { waiting }) => sum + waiting.size, 0)
-    return { ...this.#status, isLeader: this.#lease !== undefined, minutesWaiting, rows: this.#rows }
+    return {
+      ...this.#status,
+      isLeader: this.#lease !== undefined,
+      minutesWaiting,
+      rows: this.#rows,
+      leftOut: this.#leftOut,
+    }
   }
 
   start(): void {
@@ -156,7 +181,7 @@ export class EvidenceJob {
     if (due.length === 0) return true
     work.nextMs = nowMs + pass.everyS * 1_000
     for (const window of stretchesOf(due, pass.reachS)) {
-      const { rows, changedMinutesS } = await pass.run(window, this.#context())
+      const { rows, changedMinutesS } = await this.#run(pass, window)
       this.#rows.set(pass.id, (this.#rows.get(pass.id) ?? 0) + rows)
       const changedAtS = Math.min(...window.minutesS.map((minuteS) => waiting.get(minuteS)?.changedAtS ?? 0))
       for (const minuteS of window.minutesS) waiting.delete(minuteS)
@@ -170,11 +195,29 @@ export class EvidenceJob {
     return true
   }
 
+  async #run(pass: EvidencePass, window: Window): Promise<PassResult> {
+    try {
+      return await pass.run(window, this.#context())
+    } catch (error) {
+      if (!isOfPass(error)) throw error
+      const { minutesS } = window
+      this.#leftOut.set(pass.id, (this.#leftOut.get(pass.id) ?? 0) + minutesS.length)
+      this.#options.log(
+        'error',
+        `evidence: the pass ${pass.id} leaves out ${minutesS.length} minutes up to ${new Date(window.toS * 1_000).toISOString()}: ` +
+          `${(error as Error).message.split('\n')[0]}`,
+      )
+      // Some of its rows may stand: their minutes are recomputed.
+      await markStale(this.#options.client, this.#writing)
+      return { rows: 0, changedMinutesS: [] }
+    }
+  }
+
   #context(): Context {
-    const { client, config, log } = this.#options
+    const { config, log } = this.#options
     const lease = this.#lease!
     return {
-      client,
+      client: this.#limited,
       config: config(),
       log,
       version: () => lease.version(),
@@ -246,4 +289,29 @@ export class EvidenceJob {
       this.#schedule(Math.min(BACK_OFF_MAX_MS, TICK_MS * 2 ** this.#failures))
     }
   }
+}
+
+/** Every statement through it is bounded. */
+function limited(client: ClickHouseClient): ClickHouseClient {
+  const withLimits = <Asked extends { clickhouse_settings?: ClickHouseSettings }>(asked: Asked): Asked => ({
+    ...asked,
+    clickhouse_settings: { ...LIMITS, ...asked.clickhouse_settings },
+  })
+  return new Proxy(client, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      if (name !== 'query' && name !== 'command') return value.bind(target)
+      return (asked: Parameters<ClickHouseClient['command']>[0]) => value.call(target, withLimits(asked))
+    },
+  })
+}
+
+/** What would happen again with the same minutes, whatever the store does: a limit, or a mistake of ours. */
+function isOfPass(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return (
+    OVER_LIMITS.has(code) ||
+    (code === undefined && (error instanceof TypeError || error instanceof RangeError))
+  )
 }

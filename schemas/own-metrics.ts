@@ -129,6 +129,12 @@ export const PROCESS_METRICS = {
     'Rows that passes wrote: verdicts, legs and their ends.',
     ['pass'],
   ),
+  evidenceLeftOut: metric(
+    'trunkscope_evidence_left_out_minutes_total',
+    'counter',
+    'Minutes that a pass left out, because a statement would have taken too long or too much memory, or by a mistake of ours; the log says why.',
+    ['pass'],
+  ),
   evidenceProblem: metric(
     'trunkscope_evidence_failing',
     'gauge',

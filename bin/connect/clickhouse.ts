@@ -48,8 +48,16 @@ const SETTINGS: ClickHouseSettings = {
   optimize_on_insert: 0,
 }
 
-/** The embedded engine shares its cores with us; how many threads a server takes is its own affair. */
-const EMBEDDED: ClickHouseSettings = { max_threads: 2 }
+/**
+ * The embedded engine shares its cores with us; how many threads a server takes is its own affair. Settings outlive their
+ * statement on a connection of chdb: the limits of an evidence pass must not be those of the next insert.
+ */
+const EMBEDDED: ClickHouseSettings = {
+  max_threads: 2,
+  max_execution_time: 0,
+  max_memory_usage: '0',
+  distributed_product_mode: 'deny',
+}
 
 const TO_SERVER: ClickHouseSettings = {
   // The answer waits for the end of the statement: an exception after the first bytes would come with status 200.

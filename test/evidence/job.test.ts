@@ -316,4 +316,45 @@ describe('the lease', () => {
     expect(seen).toEqual([[lost.minuteS]])
     await job.stop()
   })
+
+  test('a pass that asks for too much, or fails by itself, leaves these minutes out; the others go on, and the connection has no limit afterwards', async () => {
+    const seen: string[] = []
+    const said: string[] = []
+    const passOf = (id: string, run: EvidencePass['run']): EvidencePass => ({
+      id,
+      reachS: 60,
+      settleS: 0,
+      everyS: 0,
+      run: async (window, context) => {
+        seen.push(id)
+        return run(window, context)
+      },
+    })
+    const nothing = { rows: 0, changedMinutesS: [] }
+    const job = jobOf({
+      log: (_, sentence) => said.push(sentence),
+      passes: [
+        passOf('too_dear', async (_, context) => {
+          await context.client.query({ query: 'SELECT length(groupArray(number)) FROM numbers(1000000000)' })
+          return nothing
+        }),
+        passOf('mistaken', async () => {
+          throw new TypeError('x is not a function')
+        }),
+        passOf('good', async () => nothing),
+      ],
+    })
+    await add(slow())
+    await job.round()
+    await job.round()
+    expect(seen).toEqual(['too_dear', 'mistaken', 'good'])
+    expect([...job.status.leftOut]).toEqual([
+      ['too_dear', 1],
+      ['mistaken', 1],
+    ])
+    expect(said.join('\n')).toMatch(/the pass too_dear leaves out 1 minutes .*memory limit/i)
+    const limits = "getSetting('max_execution_time') AS time, getSetting('max_memory_usage') AS memory"
+    expect(await rowsOf(client(), `SELECT ${limits}`)).toEqual([{ time: 0, memory: 0 }])
+    await job.stop()
+  }, 60_000)
 })

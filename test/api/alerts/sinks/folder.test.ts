@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -24,6 +25,7 @@ import { notice } from '../notice.js'
 import { HEADLINE, SUBJECT, scorecardNoticeOf } from '../scorecard-notice.js'
 
 const BODY = Buffer.from('<!doctype html>the scorecard of alpha')
+const NOBODY = 65_534
 const NAME = 'scorecard-2026-W47-alpha.html'
 
 let engine: TestEngine
@@ -105,10 +107,32 @@ describe('a folder as a sink', () => {
     )
   })
 
-  test.skipIf(process.getuid?.() === 0)('a folder without the right to write is a failure', async () => {
+  test('a folder without the right to write is a failure', async () => {
+    const isRoot = process.getuid!() === 0
     chmodSync(folder, 0o500)
-    expect(await failing(folder)).toContain('may not be written')
-    chmodSync(folder, 0o700)
+    if (isRoot) chownSync(folder, NOBODY, NOBODY)
+    // Root may write anywhere: as soon as the document is read, it is nobody.
+    const client = new Proxy(engine.writer, {
+      get: (target, name) =>
+        name !== 'query'
+          ? Reflect.get(target, name)
+          : async (asked: Parameters<typeof target.query>[0]) => {
+              const rows = await (await target.query(asked)).json()
+              if (isRoot) process.seteuid!(NOBODY)
+              return { json: async () => rows }
+            },
+    })
+    try {
+      const outcome = await fileWriter(client)(folder, told())
+      expect(outcome).toMatchObject({
+        kind: 'failed',
+        sentence: expect.stringContaining('may not be written'),
+      })
+    } finally {
+      if (isRoot) process.seteuid!(0)
+      chmodSync(folder, 0o700)
+    }
+    expect(readdirSync(folder)).toEqual([])
   })
 
   test('what no try will mend is refused: not kept, not the one that was told, no name of ours, an alert', async () => {
