@@ -58,7 +58,7 @@ const CLAIMS: Readonly<Record<string, string>> = {
   dest: '[]',
   diverted: "''",
   origid: "''",
-  claims: "''",
+  raw_claims: "''",
   origination_id: "''",
   stir_reasons: '[]',
 }

@@ -33,7 +33,10 @@ const LISTS = ['reasons', 'to_tags']
 /** A line feed stands in none of them, and is no digit. */
 const ALL_TEXTS = `concatWithSeparator('\\n', ${[...TEXTS, ...LISTS.map((name) => `arrayStringConcat(${name}, '\\n')`)].join(', ')})`
 
-/** Hashes of the calls that the number stands in, by their attempts and by their messages. */
+/** What tokens claim, those in another token among them: in a message it is base64 in base64. */
+const CLAIMS = `concatWithSeparator('\\n', orig, arrayStringConcat(dest, '\\n'), diverted, origid, raw_claims, origination_id, arrayStringConcat(stir_reasons, '\\n'))`
+
+/** Hashes of the calls that the number stands in, by their attempts, their messages and their tokens. */
 export async function callsOf(client: ClickHouseClient, number: SoughtNumber): Promise<string[]> {
   const { pattern } = number
   const isSought = [
@@ -44,9 +47,16 @@ export async function callsOf(client: ClickHouseClient, number: SoughtNumber): P
     pattern.source === undefined
       ? ''
       : `UNION DISTINCT SELECT ${CALL_HASH} AS call FROM sip_messages WHERE call_id != '' AND (match(raw, {pattern:String}) OR match(call_id, {pattern:String}))`
+  const isClaimed = [
+    ...['orig', 'diverted'].map((column) => `${column} IN {forms:Array(String)}`),
+    'hasAny(dest, {forms:Array(String)})',
+    ...(pattern.source === undefined ? [] : [`match(${CLAIMS}, {pattern:String})`]),
+  ].join(' OR ')
+  const inTokens = `UNION DISTINCT SELECT ${CALL_HASH} AS call FROM call_attempts
+    WHERE attempt_id IN (SELECT attempt_id FROM identity_checks WHERE ${isClaimed})`
   const rows = await rowsOf<{ call: string }>(
     client,
-    `SELECT DISTINCT call FROM (SELECT ${CALL_HASH} AS call FROM call_attempts WHERE ${isSought} ${inMessages}) ORDER BY call`,
+    `SELECT DISTINCT call FROM (SELECT ${CALL_HASH} AS call FROM call_attempts WHERE ${isSought} ${inMessages} ${inTokens}) ORDER BY call`,
     parametersOf(number),
   )
   return rows.map(({ call }) => call)
@@ -56,7 +66,9 @@ export async function callsOf(client: ClickHouseClient, number: SoughtNumber): P
 export async function attemptsOf(client: ClickHouseClient, calls: readonly string[]): Promise<StoredRow[]> {
   const rows = await rowsOf<Record<string, unknown>>(
     client,
-    `SELECT ${STORED_SELECTION} FROM call_attempts FINAL WHERE ${CALL_HASH} IN {calls:Array(String)}`,
+    // By any version: where a run was killed, the one that stands is blanked, and the one below still holds the Call-ID.
+    `SELECT ${STORED_SELECTION} FROM call_attempts FINAL
+     WHERE attempt_id IN (SELECT attempt_id FROM call_attempts WHERE ${CALL_HASH} IN {calls:Array(String)})`,
     { calls },
   )
   return rows.map(storedRowOf)

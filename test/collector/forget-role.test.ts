@@ -48,6 +48,8 @@ const CALLS: SipCall[] = [
   call(6, { final: 404, phrase: `No ${NUMBER} here`, reason: `SIP;cause=404;text="tel:+${NUMBER}"` }),
   // The other leg of a call, where the number is rewritten.
   call(1, { called: '+12025550777', destination: '198.51.100.20' }),
+  // In a token inside a token only: what was read of it says so.
+  call(7),
   // Others, one of them with a number that holds the digits.
   call(10),
   call(11, { called: `+${NUMBER}0`, final: 503, phrase: 'Service Unavailable' }),
@@ -55,7 +57,7 @@ const CALLS: SipCall[] = [
   // The oldest: how far back raw messages reach.
   call(0),
 ]
-const ABOUT = CALLS.slice(0, 7)
+const ABOUT = CALLS.slice(0, 8)
 
 let folder: string
 let engine: EmbeddedEngine
@@ -66,7 +68,7 @@ beforeAll(async () => {
   const columns = await rowsOf<{ table: string; name: string; type: string }>(
     engine.writer,
     `SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND type IN ('String', 'Array(String)')
-       AND default_kind = '' AND table IN ('sip_messages', 'call_attempts', 'rejected_frames') AND NOT is_in_sorting_key`,
+       AND default_kind = '' AND table IN ('sip_messages', 'call_attempts', 'rejected_frames', 'identity_checks') AND NOT is_in_sorting_key`,
   )
   for (const { table, name, type } of columns)
     await engine.writer.command({ query: `ALTER TABLE ${table} MODIFY COLUMN ${name} ${type} CODEC(NONE)` })
@@ -75,6 +77,12 @@ beforeAll(async () => {
     query: `INSERT INTO rejected_frames (received_at, sample_id, stage, reason, transport, peer_address, size_bytes, sample, stored_at)
       VALUES (now64(6), unhex('${'ab'.repeat(16)}'), 'decode', 'no_call_id', 'udp', '192.0.2.11', 12, 'To: tel:+${NUMBER}', now()),
              (now64(6), unhex('${'cd'.repeat(16)}'), 'decode', 'no_call_id', 'udp', '192.0.2.11', 12, 'To: tel:+${OTHER}', now())`,
+  })
+  await engine.writer.command({
+    query: `INSERT INTO identity_checks (minute, attempt_id, token_hash, version, checked_at, party, carrier, dest, raw_claims)
+      SELECT minute, attempt_id, toFixedString('token', 16), 1, now(), party, carrier,
+        if(call_id LIKE 'call-7%', ['${NUMBER}'], []), if(call_id LIKE 'call-7%', '', '{"orig":{"tn":"${NUMBER}"},"rcd":{"nam":"A Caller"}}')
+      FROM call_attempts FINAL WHERE call_id IN ('call-1@sbc.example', 'call-7@sbc.example')`,
   })
 }, 60_000)
 afterAll(async () => {
@@ -130,7 +138,7 @@ describe('forget', { timeout: 60_000 }, () => {
   test('a dry run counts and changes nothing', async () => {
     const before = await attempts()
     const report = await forget(options({ dryRun: true }))
-    expect(report).toMatchObject({ calls: 6, attempts: ABOUT.length, samples: 1, unended: 0 })
+    expect(report).toMatchObject({ calls: 7, attempts: ABOUT.length, samples: 1, unended: 0 })
     expect(report.messages).toBe(ABOUT.flatMap(framesOfCall).length)
     expect(report.places.map(({ table }) => table)).toEqual(
       expect.arrayContaining(['call_attempts', 'sip_messages', 'rejected_frames']),
@@ -143,15 +151,16 @@ describe('forget', { timeout: 60_000 }, () => {
     expect(filesWith(OTHER)).toBeGreaterThan(1)
     const before = { attempts: await attempts(), sums: await sumsOfRollups(engine.writer) }
     const report: ForgetReport = await forget(options())
-    expect(report).toMatchObject({ calls: 6, attempts: ABOUT.length, samples: 1, places: [], oldParts: 0 })
+    expect(report).toMatchObject({ calls: 7, attempts: ABOUT.length, samples: 1, places: [], oldParts: 0 })
     expect(filesWith(NUMBER)).toBe(0)
     expect(filesWith('1 \\(202\\) 555-0143')).toBe(0)
+    expect(filesWith('A Caller')).toBe(0)
     expect(filesWith(OTHER)).toBeGreaterThan(1)
     expect({ attempts: await attempts(), sums: await sumsOfRollups(engine.writer) }).toEqual(before)
   })
 
   test('all messages of these calls are gone, and no others', async () => {
-    expect(await callIds()).toEqual(new Set(CALLS.slice(7).map(({ callId }) => callId)))
+    expect(await callIds()).toEqual(new Set(CALLS.slice(8).map(({ callId }) => callId)))
     const samples = await rowsOf<{ sample: string }>(engine.writer, 'SELECT sample FROM rejected_frames')
     expect(samples).toEqual([{ sample: `To: tel:+${OTHER}` }])
   })
@@ -206,9 +215,11 @@ describe('forget', { timeout: 60_000 }, () => {
   })
 
   test.each([3, 4, 5, 6])('a kill at statement %s is made good by the next run', async (dieAt) => {
+    // The Call-ID is how the run after the kill finds the call.
+    const callId = `x-${NUMBER}-${dieAt}@sbc.example`
     const legs = [
-      call(20 + dieAt, { called: `+${NUMBER}` }),
-      call(20 + dieAt, { called: '+12025550778', destination: '198.51.100.20' }),
+      call(20 + dieAt, { callId, called: `+${NUMBER}` }),
+      call(20 + dieAt, { callId, called: '+12025550778', destination: '198.51.100.20' }),
     ]
     await storeFrames(engine, legs.flatMap(framesOfCall), CONFIG)
     let statements = 0
