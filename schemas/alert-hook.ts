@@ -26,6 +26,13 @@ export interface AlertNotice {
     summary: string
     /** "alpha only: the other carriers of dal are fine". */
     likely_cause?: string
+    /**
+     * Of an alert about one carrier: how it stands beside the others on the same destinations (docs/peers.md), as it was when
+     * the alert began. Left out where calls that fail are not what it is about, or it could not be read.
+     */
+    peers?: 'carrier' | 'destination' | 'both_fine' | 'not_enough'
+    /** Its numbers; it stands at the end of `likely_cause`, too. */
+    peers_sentence?: string
     runbook_url?: string
     /** Whom to call at the carrier. */
     escalation?: string

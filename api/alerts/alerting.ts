@@ -107,6 +107,9 @@ export function startAlerting(options: AlertingOptions): Alerting {
       status.lastSeconds = (performance.now() - startedMs) / 1_000
       if (status.problem !== '') log('info', 'alerts are evaluated again')
       status.problem = ''
+      if (evaluation.peersProblem !== '') {
+        log('warn', `alerts go out without a comparison with other carriers: ${evaluation.peersProblem}`)
+      }
       for (const { rule, status: what, annotations } of evaluation.notices) {
         log(what === 'firing' ? 'warn' : 'info', `alert ${rule} ${what}: ${annotations.summary}`)
       }

@@ -13,6 +13,7 @@ import type { AlertRuleConfig } from '../../schemas/alert-rules.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { attestationTimings, judgeAttestation } from './attestation-conditions.js'
 import type { AlertNumbers, Cell, SampleAsk, Window } from './numbers.js'
+import { readPeersOf, toldPeers, withPeers } from './peers.js'
 import { ATTEMPTS, attemptsConditions, CARRIER_SILENT } from './rules/attempts.js'
 import {
   BURN_ALERTS,
@@ -66,6 +67,8 @@ export interface Evaluation {
   holding: number
   /** Of them left out, above `ALERTS_MAX`. */
   cut: number
+  /** Why what began to fire could not be set beside other carriers; '' : nothing is missing. */
+  peersProblem: string
 }
 
 export async function evaluate(
@@ -90,23 +93,29 @@ export async function evaluate(
   const step: Step = { atUs, timings: timingsOf(config), heldOf: (alert) => heldOf(alert, found) }
   const known = new Map(rows.map((row) => [row.key, row]))
   const unpaged = heldBehindFast(kept, found.slower, rows, step)
-  const withKnownSamples = unpaged.map((condition) => {
-    const samples = known.get(alertKey(condition.rule, condition.labels))
-    return samples?.state === 'firing'
-      ? withSamples(condition, samples.annotations.sample_attempts)
+  const asTold = unpaged.map((condition) => {
+    const told = known.get(alertKey(condition.rule, condition.labels))
+    return told?.state === 'firing'
+      ? withPeers(withSamples(condition, told.annotations.sample_attempts), toldPeers(told))
       : condition
   })
-  // Samples are read for what begins to fire, so the step is made once to see what does.
-  const beginning = stepAlerts(rows, withKnownSamples, step).notices.filter(
-    ({ status }) => status === 'firing',
-  )
+  // Samples and peers are read for what begins to fire, so the step is made once to see what does.
+  const beginning = stepAlerts(rows, asTold, step).notices.filter(({ status }) => status === 'firing')
   const asks = beginning.flatMap(({ key }) => found.askOf(key) ?? []).slice(0, SAMPLED_MAX)
   const samples = await deps.numbers.samples(asks)
-  const conditions = withKnownSamples.map((condition) => {
-    const ids = samples.get(alertKey(condition.rule, condition.labels))
-    return ids === undefined ? condition : withSamples(condition, ids.join(' '))
+  const peers = await readPeersOf(deps.numbers, asks)
+  const conditions = asTold.map((condition) => {
+    const key = alertKey(condition.rule, condition.labels)
+    const ids = samples.get(key)
+    const sampled = ids === undefined ? condition : withSamples(condition, ids.join(' '))
+    return withPeers(sampled, peers.verdicts.get(key))
   })
-  return { ...stepAlerts(rows, conditions, step), holding: found.conditions.length, cut }
+  return {
+    ...stepAlerts(rows, conditions, step),
+    holding: found.conditions.length,
+    cut,
+    peersProblem: peers.problem,
+  }
 }
 
 function withSamples(condition: Condition, samples: string | undefined): Condition {

@@ -2,8 +2,8 @@
  * The numbers of an evaluation, from the store: rollups for counts, verdicts of `api/tap/`, attempts for a few samples.
  *
  * An evaluation costs a statement (and one for freshness) for all objectives together, the same for each window that rules
- * share, three for the taps, and one for the samples of all alerts that begin; of attestation one for each of five weeks and
- * one between the legs, and two of signatures each ten minutes; of trunks those of `/v1/trunks`.
+ * share, three for the taps, one for the samples of all alerts that begin, and up to four for their peers; of attestation one
+ * for each of five weeks and one between the legs, and two of signatures each ten minutes; of trunks those of `/v1/trunks`.
  */
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { judgedAttempts } from '../../schemas/judged-attempts.js'
@@ -19,6 +19,8 @@ import { readKpiGroups } from '../kpi/series.js'
 import { mapOf } from '../kpi/sums.js'
 import type { LoadedInventory } from '../numbers/inventory.js'
 import { type MisroutedCount, readMisroutedCounts } from '../numbers/misrouted.js'
+import { readPrefixCounts } from '../peers/peers.js'
+import type { PrefixNer } from '../peers/verdict.js'
 import type { Readers } from '../readers.js'
 import { burnPairs } from '../slo/burn.js'
 import { readSloCounts, windowFromS } from '../slo/counts.js'
@@ -201,6 +203,11 @@ export class StoreNumbers implements AlertNumbers {
 
   async misrouted(atS: number): Promise<readonly MisroutedCount[] | undefined> {
     return this.#misrouted.at(atS)
+  }
+
+  async peers(window: Window, sites: readonly string[] | undefined): Promise<PrefixNer[]> {
+    const span = { fromUs: window.fromS * 1e6, toUs: window.toS * 1e6 }
+    return readPrefixCounts(this.#deps.readers, span, sites)
   }
 
   async samples(asks: readonly SampleAsk[]): Promise<ReadonlyMap<string, readonly string[]>> {

@@ -6,6 +6,7 @@ import type { Level } from '../attestation/attestation.js'
 import type { PairOfLegs } from '../attestation/between-legs.js'
 import type { Sums } from '../kpi/sums.js'
 import type { MisroutedCount } from '../numbers/misrouted.js'
+import type { PrefixNer } from '../peers/verdict.js'
 import type { WindowCount } from '../slo/burn.js'
 import type { SloInstance } from '../slo/instances.js'
 import type { Verdict } from '../tap/verdict.js'
@@ -117,6 +118,8 @@ export interface AlertNumbers {
   betweenLegs(window: Window): Promise<PairOfLegs[] | undefined>
   /** As of the last ten minutes' mark; undefined: more tokens than can be read. */
   signatures(atS: number): Promise<Signatures | undefined>
+  /** The NER of every carrier by prefix, '' for calls without one, at these sites; undefined: at all. */
+  peers(window: Window, sites: readonly string[] | undefined): Promise<readonly PrefixNer[]>
   /** A few attempts for each ask, by its key: newest first. */
   samples(asks: readonly SampleAsk[]): Promise<ReadonlyMap<string, readonly string[]>>
 }

@@ -2,7 +2,7 @@
  * Alerts for who asks: those of its carriers, the live ones first.
  *
  * The readers see to it that rows of other carriers do not come. What an alert of one carrier says about the others (the likely
- * cause, a distance from them, the agent that went blind) is taken out here for who is held to carriers.
+ * cause, the peers, a distance from them, the agent that went blind) is taken out here for who is held to carriers.
  */
 import { z } from 'zod'
 import type { Readers } from '../readers.js'
@@ -104,6 +104,9 @@ const OWN_REASONS: ReadonlySet<string> = new Set([
   NOT_EXPECTED,
 ])
 
+/** Annotations that say how others do. */
+const OF_OTHERS: ReadonlySet<string> = new Set(['likely_cause', 'peers', 'peers_sentence'])
+
 const isHeldToCarriers = ({ principal }: Readers) => principal.carriers !== 'all'
 
 /** How far it is from the others says how they do. */
@@ -115,7 +118,7 @@ function annotationsFor(readers: Readers, annotations: AlertRow['annotations']):
   return Object.fromEntries(
     Object.entries(annotations).filter(
       (entry): entry is [string, string] =>
-        entry[1] !== undefined && !(isHeldToCarriers(readers) && entry[0] === 'likely_cause'),
+        entry[1] !== undefined && !(isHeldToCarriers(readers) && OF_OTHERS.has(entry[0])),
     ),
   )
 }

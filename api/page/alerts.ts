@@ -1,12 +1,23 @@
 /** The pages at /alerts: what fires, what waits and why, what was resolved; and one alert with its history. */
 import { type AlertJson, readAlerts, type TransitionJson } from '../alerts/read-alerts.js'
 import type { SeenDeps } from '../deps.js'
+import type { PeersVerdict } from '../peers/verdict.js'
+import { isoOf } from '../time-span.js'
 import { count, day, NONE } from './format.js'
 import { type Content, type Html, html } from './html.js'
 import { page } from './layout.js'
 import { moment } from './moment.js'
 
 const RESOLVED_SHOWN = 50
+/** As much as the alert was compared over. */
+const COMPARED_SPAN_MAX_S = 21_600
+
+const PEERS_WORDS: Readonly<Record<string, string>> = {
+  carrier: 'it is the carrier',
+  destination: 'it is the destination',
+  both_fine: 'no difference to other carriers is shown',
+  not_enough: 'too few calls to compare',
+} satisfies Record<PeersVerdict, string>
 
 export async function alertsPage(deps: SeenDeps): Promise<Html> {
   const [live, resolved] = await Promise.all([
@@ -99,6 +110,7 @@ export function alertPage(deps: SeenDeps, alert: AlertJson, transitions: readonl
     ['About', aboutOf(alert)],
     ['What', html`${annotations.summary ?? ''}${heldOf(alert)}`],
     ['Likely cause', annotations.likely_cause ?? NONE],
+    ...peersRow(alert),
     ['Whom to call', annotations.escalation ?? NONE],
     ['Attempts', samplesOf(annotations.sample_attempts)],
     ['Runbook', runbookOf(annotations.runbook_url)],
@@ -131,6 +143,18 @@ function facts(rows: readonly (readonly [string, Content])[]): Html {
 function stateText({ state, since, starts_at, ends_at }: AlertJson): Content {
   const at = state === 'pending' ? since : state === 'firing' ? starts_at : ends_at
   return at === null ? state : html`${state} since ${moment(at, day(at))} UTC`
+}
+
+/** With the way to the table of prefixes, of the time before it began. */
+function peersRow({ annotations, details, labels, starts_at }: AlertJson): [string, Content][] {
+  const { peers } = annotations
+  const { carrier } = labels
+  if (peers === undefined || carrier === undefined || starts_at === null) return []
+  const toUs = Math.floor(Date.parse(starts_at) / 60_000) * 60e6
+  const fromUs = toUs - Math.min(Number(details.window_s ?? 3_600), COMPARED_SPAN_MAX_S) * 1e6
+  const query = `from=${isoOf(fromUs)}&to=${isoOf(toUs)}&peers=true`
+  const link = html`<a href="/carriers/${encodeURIComponent(carrier)}?${query}">by prefix</a>`
+  return [['Carrier or destination', html`${PEERS_WORDS[peers] ?? peers} · ${link}`]]
 }
 
 function samplesOf(ids: string | undefined): Content {

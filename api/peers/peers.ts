@@ -1,5 +1,5 @@
 /**
- * Carriers side by side on the same destinations: what `/v1/peers` answers, and what an alert about one carrier can ask.
+ * Carriers side by side on the same destinations: what `/v1/peers` answers, and the counts that an alert about a carrier asks for.
  *
  * Counted are closed attempts of carriers' legs that are not inbound, by carrier and prefix of the called number
  * (docs/numbers.md), as they are judged. Who is held to carriers compares these only.
@@ -162,20 +162,13 @@ export async function readPeers(deps: SeenDeps, query: PeersQuery): Promise<Peer
   }
 }
 
-/** Of one carrier, for an alert about it: is it the carrier or the destinations it calls? */
-export async function readPeersJudgement(
+/** Of all carriers, '' for calls without a prefix: what an alert about one of them is judged by (alerted.ts). */
+export async function readPrefixCounts(
   readers: Readers,
-  carrier: string,
   span: Span,
-  where: { prefix?: string; country?: string } = {},
-): Promise<PeersJudgement> {
-  const { here, elsewhere } = await readCounts(readers, {
-    ...span,
-    carrier,
-    prefix: where.prefix ?? '',
-    country: where.country ?? '',
-  })
-  return peersVerdict(carrier, here, elsewhere)
+  sites?: readonly string[],
+): Promise<PrefixNer[]> {
+  return readPlaces(readers, span, [], sites)
 }
 
 /** `checkKnown` says what was mistyped. */
@@ -189,41 +182,13 @@ function carrierQuery({ carrier, ...span }: PeersQuery, { config, nowUs }: SeenD
 
 async function readCounts(
   readers: Readers,
-  { prefix, country, fromUs, toUs }: PeersQuery,
+  { prefix, country, ...span }: PeersQuery,
 ): Promise<{ here: PeerCounts[]; elsewhere: Map<string, Ner>; isCut: boolean }> {
   const starts = [prefix, country === '' ? '' : `+${callingCodeOf(country)}`].filter((text) => text !== '')
-  const inside = [
-    "destination != ''",
-    ...starts.map((_, at) => `startsWith(destination, {starts_${at}:String})`),
-  ]
-  const rows = await readers.selectMasked<Record<string, string>, Record<string, string>>(
-    `SELECT carrier, if(${inside.join(' AND ')}, destination, '') AS place, count() AS closed,
-      countIf(disposition = 'ANSWERED') AS answered,
-      countIf(ner_denominator = 1) AS den, countIf(ner_denominator = 1 AND ner_numerator = 1) AS num
-    FROM ${judgedAttempts({
-      minutes: `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`,
-      where: "party = 'carrier' AND state = 'closed' AND direction != 'inbound'",
-    })}
-    GROUP BY carrier, place ORDER BY closed DESC, carrier, place LIMIT ${ROWS_MAX + 1}`,
-    {
-      ...Object.fromEntries(starts.map((text, at) => [`starts_${at}`, text])),
-      from_s: Math.floor(fromUs / 1e6),
-      to_s: Math.ceil(toUs / 1e6),
-    },
-    (row) => row,
-    (row) => row, // A prefix is no number: at least four digits are gone.
-  )
+  const rows = await readPlaces(readers, span, starts)
   const here: PeerCounts[] = []
   const elsewhere = new Map<string, Ner>()
-  for (const row of rows.slice(0, ROWS_MAX)) {
-    const counts = {
-      carrier: row.carrier!,
-      prefix: row.place!,
-      closed: Number(row.closed),
-      answered: Number(row.answered),
-      numerator: Number(row.num),
-      denominator: Number(row.den),
-    }
+  for (const counts of rows.slice(0, ROWS_MAX)) {
     const isHere =
       counts.prefix !== '' && (country === '' || destinationOfPrefix(counts.prefix).country === country)
     if (isHere) {
@@ -237,6 +202,49 @@ async function readCounts(
     })
   }
   return { here, elsewhere, isCut: rows.length > ROWS_MAX }
+}
+
+/**
+ * One row more than `ROWS_MAX` where there are more.
+ *
+ * @param starts a prefix is named when it starts with each of them; all others count under ''
+ */
+async function readPlaces(
+  readers: Readers,
+  { fromUs, toUs }: Span,
+  starts: readonly string[],
+  sites?: readonly string[],
+): Promise<PeerCounts[]> {
+  const inside = [
+    "destination != ''",
+    ...starts.map((_, at) => `startsWith(destination, {starts_${at}:String})`),
+  ]
+  const ofSites = sites === undefined ? '' : ' AND site IN {sites:Array(String)}'
+  return readers.selectMasked<Record<string, string>, PeerCounts>(
+    `SELECT carrier, if(${inside.join(' AND ')}, destination, '') AS place, count() AS closed,
+      countIf(disposition = 'ANSWERED') AS answered,
+      countIf(ner_denominator = 1) AS den, countIf(ner_denominator = 1 AND ner_numerator = 1) AS num
+    FROM ${judgedAttempts({
+      minutes: `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`,
+      where: `party = 'carrier' AND state = 'closed' AND direction != 'inbound'${ofSites}`,
+    })}
+    GROUP BY carrier, place ORDER BY closed DESC, carrier, place LIMIT ${ROWS_MAX + 1}`,
+    {
+      ...Object.fromEntries(starts.map((text, at) => [`starts_${at}`, text])),
+      ...(sites === undefined ? {} : { sites: sites.map((site) => (site === 'unknown' ? '' : site)) }),
+      from_s: Math.floor(fromUs / 1e6),
+      to_s: Math.ceil(toUs / 1e6),
+    },
+    (row) => ({
+      carrier: row.carrier!,
+      prefix: row.place!,
+      closed: Number(row.closed),
+      answered: Number(row.answered),
+      numerator: Number(row.num),
+      denominator: Number(row.den),
+    }),
+    (counts) => counts, // A prefix is no number: at least four digits are gone.
+  )
 }
 
 function entryOf(

@@ -123,7 +123,7 @@ const dayWords = (days: number) => (days === 1 ? '1 day' : `${days} days`)
 
 /** As a person knows it, without numbers of people and without what a terminal would obey. */
 function nameOf({ subject, spc, sha256 }: SigningCertificate): string {
-  const name = maskedText(subject).replace(/\p{C}/gu, '').slice(0, NAME_MAX_CHARS)
+  const name = [...maskedText(subject).replace(/\p{C}/gu, '')].slice(0, NAME_MAX_CHARS).join('')
   const shown = name === '' ? sha256.slice(0, 16) : `"${name}"`
   return SAFE_SPC.test(spc) && !name.includes(spc) ? `${shown} (SPC ${spc})` : shown
 }

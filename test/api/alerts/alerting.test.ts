@@ -151,10 +151,17 @@ describe('alerts over a real engine', () => {
       summary: expect.stringMatching(
         /^alpha at dal: .* 66\.7 % over 60 min, below 90\.0 %; n = 60, 95 % interval/,
       ),
-      likely_cause: 'alpha only: the other carriers of dal are fine, and alpha is fine at fra',
+      likely_cause:
+        'alpha only: the other carriers of dal are fine, and alpha is fine at fra; to the same destinations alpha has 66.7 % NER, ' +
+        'the other carriers 100.0 %: it is alpha',
+      peers: 'carrier',
       escalation: 'the desk of alpha',
       runbook_url: 'dashboards/runbooks/KpiLevel.md#first-look',
     })
+    // Of all sites where the alert is about all of them.
+    expect(told.find(({ rule }) => rule === 'SloBurnFast')!.annotations.peers_sentence).toBe(
+      'to the same destinations alpha has 77.8 % NER, the other carriers 100.0 %: it is alpha',
+    )
     const ids = low.annotations.sample_attempts!.split(' ')
     expect(ids).toHaveLength(3)
     const app = await store.app()
@@ -280,6 +287,9 @@ describe('alerts over a real engine', () => {
     expect(text).toContain('alpha only: the other carriers of dal are fine')
     const page = await app.inject({ url: `/alerts/${burn.key}` })
     expect(page.body).toContain('the desk of alpha')
+    const [, byPrefix] = /it is the carrier · <a href="([^"]+)">by prefix/.exec(page.body)!
+    const compared = await app.inject({ url: byPrefix!.replaceAll('&amp;', '&') })
+    expect(compared.body).toContain('it is this carrier')
     expect((await app.inject({ url: '/alerts' })).statusCode).toBe(200)
     await app.close()
   })
@@ -295,9 +305,41 @@ describe('alerts over a real engine', () => {
     expect(pending.find(({ rule }) => rule === 'SloBurnSlow')).toMatchObject({
       held: 'SloBurnFast of the same labels tells it',
     })
-    expect(own.every(({ annotations }) => annotations.likely_cause === undefined)).toBe(true)
+    for (const { annotations } of own) {
+      expect(Object.keys(annotations)).not.toContain('likely_cause')
+      expect(Object.keys(annotations).join()).not.toContain('peers')
+    }
     expect(await readAlert(of(['beta']), own[0]!.key)).toBeUndefined()
     expect(await readTransitions(of(['beta']), own[0]!.key)).toEqual([])
+  })
+
+  it('peers that cannot be read leave the alert as it is, and the log says so', async () => {
+    const clients = store.engine.readers.map((client) => ({
+      query: (options: Parameters<typeof client.query>[0]) =>
+        options.query.includes('AS place') ? Promise.reject(new Error('gone')) : client.query(options),
+    })) as typeof store.engine.readers
+    const [ofNer] = config.alerts.rules
+    const sentences: string[] = []
+    const given: AlertNotice[] = []
+    const other = startAlerting({
+      client: store.engine.writer,
+      readers: new Readers(new Connections(clients)),
+      config: {
+        ...config,
+        alerts: { ...config.alerts, rules: [...config.alerts.rules, { ...ofNer!, id: 'ner-low-too' }] },
+      },
+      outbox: { put: async (notices) => void given.push(...notices) },
+      live: () => LIVE,
+      log: (_, sentence) => sentences.push(sentence),
+      nowMs: () => NOW_US / 1_000,
+    })
+    await other.evaluateNow()
+    await other.stop()
+    expect(given.map(({ rule }) => rule)).toEqual(['ner-low-too'])
+    expect(given[0]!.annotations).not.toHaveProperty('peers')
+    expect(given[0]!.annotations.sample_attempts!.split(' ')).toHaveLength(3)
+    expect(sentences[0]).toBe('alerts go out without a comparison with other carriers: gone')
+    expect(other.status.failures).toBe(0)
   })
 })
 

@@ -317,7 +317,8 @@ describe('a bad week', () => {
       /^alpha: carrier-availability burns \d+(\.\d+)? times too fast: \d+ of \d+ bad in 1h \(.* 95 % interval .*\)/,
     )
     expect(notice.annotations.likely_cause).toBe(
-      'alpha only: the other carriers of dal are fine, and alpha is fine at fra',
+      'alpha only: the other carriers of dal are fine, and alpha is fine at fra; ' +
+        'too few calls to the same destinations to compare with other carriers',
     )
     expect(notice.annotations.sample_attempts).toBe('00000000000000000000000000000001')
     expect(notice.annotations.runbook_url).toBe('dashboards/runbooks/SloBurnFast.md#first-look')

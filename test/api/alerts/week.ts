@@ -21,9 +21,9 @@ export interface Lane {
   minuteAt: (minuteS: number) => Minute
 }
 
-/** What the rules on attestation and trunks ask. */
+/** What the rules on attestation and trunks ask, and what is asked for alerts that begin. */
 export type SimulatedEvidence = Partial<
-  Pick<AlertNumbers, 'levels' | 'betweenLegs' | 'signatures' | 'trunks' | 'misrouted'>
+  Pick<AlertNumbers, 'levels' | 'betweenLegs' | 'signatures' | 'trunks' | 'misrouted' | 'peers'>
 >
 
 export class SimulatedWeek implements AlertNumbers {
@@ -143,6 +143,10 @@ export class SimulatedWeek implements AlertNumbers {
     return this.#evidence.signatures === undefined
       ? { certificates: [], signers: [] }
       : this.#evidence.signatures(atS)
+  }
+
+  async peers(window: Window, sites: readonly string[] | undefined) {
+    return (await this.#evidence.peers?.(window, sites)) ?? []
   }
 
   async samples(asks: readonly SampleAsk[]): Promise<ReadonlyMap<string, readonly string[]>> {

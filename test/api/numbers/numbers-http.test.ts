@@ -6,7 +6,8 @@ import { InventoryBuilder, type LoadedInventory } from '../../../api/numbers/inv
 import type { InventoryState } from '../../../api/numbers/inventory-state.js'
 import { numbersMetrics } from '../../../api/numbers/metrics.js'
 import { type MisroutedAnswer, readMisrouted, readMisroutedCounts } from '../../../api/numbers/misrouted.js'
-import { type PeersAnswer, readPeersJudgement } from '../../../api/peers/peers.js'
+import { alertedVerdict } from '../../../api/peers/alerted.js'
+import { type PeersAnswer, readPrefixCounts } from '../../../api/peers/peers.js'
 import { Readers } from '../../../api/readers.js'
 import type { Attempt } from '../../../schemas/attempt.js'
 import { configSchema } from '../../../schemas/config.js'
@@ -442,14 +443,25 @@ describe('peers', () => {
 
   it('who is held to one carrier compares it with nobody', async () => {
     const held = readers.seenBy({ id: 'a', role: 'viewer', carriers: ['alpha'] })
-    const judgement = await readPeersJudgement(held, 'alpha', SPAN, { prefix: '+4969955' })
-    expect(judgement).toMatchObject({ verdict: 'not_enough', others: { carriers: [] } })
-    expect(JSON.stringify(judgement)).not.toMatch(/beta|gamma/)
-    expect(
-      await readPeersJudgement(readers.seenBy(LOOPBACK), 'alpha', SPAN, { country: 'DE' }),
-    ).toMatchObject({
-      verdict: 'carrier',
+    const own = await readPrefixCounts(held, SPAN)
+    expect([...new Set(own.map(({ carrier }) => carrier))]).toEqual(['alpha'])
+    expect(alertedVerdict('alpha', own).verdict).toBe('not_enough')
+  })
+
+  it('an alert about a carrier names the destination that has half of its failures, and what is its own besides', async () => {
+    const counts = await readPrefixCounts(readers.seenBy(LOOPBACK), SPAN)
+    expect(alertedVerdict('alpha', counts)).toMatchObject({
+      verdict: 'destination',
+      sentence: expect.stringMatching(
+        /^to \+4420794 alpha has .* all more elsewhere: it is the destination; to other destinations .*: that is alpha$/,
+      ),
     })
+    expect(alertedVerdict('beta', counts)).toMatchObject({
+      verdict: 'destination',
+      sentence: expect.stringMatching(/it is the destination$/),
+    })
+    // Nothing was at a site that is not there.
+    expect(await readPrefixCounts(readers.seenBy(LOOPBACK), SPAN, ['nowhere'])).toEqual([])
   })
 
   it('a carrier that nobody knows is an error with a suggestion', async () => {
