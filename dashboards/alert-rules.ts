@@ -15,7 +15,7 @@ import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { BOARDS, type BoardName } from './board.js'
 import { BURN_RULES, burning } from './burn.js'
 import { SILENT_AGENTS } from './common-panels.js'
-import { captureLoss } from './expressions.js'
+import { captureLoss, increase } from './expressions.js'
 import { badAttempts } from './on-call.js'
 import { DATA_SOURCE } from './panel.js'
 import { FOLDER } from './provisioning.js'
@@ -38,6 +38,32 @@ interface GrafanaRule {
 const INTERVAL_S = 60
 /** Fewest bad calls (metrics.md §8). */
 const BAD_MIN = { page: 5, ticket: 3 } as const
+
+const DAY_S = 86_400
+/** As `alerts.certificate_expiring.ticket_days`, `alerts.attestation_lost.falls_by_ratio`: what is configured is not known here. */
+const CERTIFICATE_DAYS = 14
+const FALLS_BY = 0.2
+/** Fewer calls say little. */
+const COMPARED_MIN = 100
+
+/** Of what is known of each carrier and direction in an hour: the share that claims A or B, where there were enough calls. */
+function attested(offset: string): { share: string; isEnough: string } {
+  const calls = (matchers: string) =>
+    increase(
+      'trunkscope_attestation_total',
+      ['carrier', 'direction'],
+      `carrier!="unknown"${matchers}`,
+    ).replace('[1h]', `[1h]${offset}`)
+  return {
+    share: `${calls(',level=~"A|B"')} / ${calls('')}`,
+    isEnough: `on (carrier, direction) (${calls('')} >= ${COMPARED_MIN})`,
+  }
+}
+
+function fallenAttestation(): string {
+  const [now, before] = [attested(''), attested(' offset 7d')]
+  return `${now.share} < ${before.share} - ${FALLS_BY} and ${now.isEnough} and ${before.isEnough}`
+}
 
 export const GRAFANA_RULES: readonly GrafanaRule[] = [
   ...BURN_RULES.map(
@@ -74,6 +100,50 @@ export const GRAFANA_RULES: readonly GrafanaRule[] = [
       '{{ $labels.site }}: the capture lost a part of {{ humanizePercentage $values.A.Value }} of the attempts.',
     board: 'pipeline',
     panelId: 43,
+  },
+  {
+    name: 'TrunkDown',
+    severity: 'ticket',
+    expr: 'trunkscope_trunk_state_seconds{state="down"}',
+    for: '0s',
+    about: '{{ $labels.address }}',
+    summary:
+      'The trunk {{ $labels.address }} of {{ $labels.carrier }} at {{ $labels.site }} has been down for {{ humanizeDuration $values.A.Value }}.',
+    board: 'trunks',
+    panelId: 10,
+  },
+  {
+    name: 'AttestationLost',
+    severity: 'ticket',
+    expr: fallenAttestation(),
+    for: '5m',
+    about: '{{ $labels.carrier }}',
+    summary: `{{ $labels.carrier }}, {{ $labels.direction }}: {{ humanizePercentage $values.A.Value }} of the calls of an hour claim A or B, ${FALLS_BY * 100} points or more below the same hour a week ago.`,
+    board: 'attestation',
+    panelId: 20,
+  },
+  {
+    name: 'CertificateExpiring',
+    severity: 'ticket',
+    // Of one that has ended the value is 0, not a time before it: the threshold below is one for all rules.
+    expr: `clamp_min(min by (certificate, spc) (trunkscope_identity_certificate_remaining_seconds) <= ${CERTIFICATE_DAYS * DAY_S}, 0)`,
+    for: '0s',
+    about: '{{ $labels.certificate }}',
+    summary:
+      'The certificate {{ $labels.certificate }} of {{ $labels.spc }} signs calls and is good for {{ humanizeDuration $values.A.Value }}; 0s: it has ended.',
+    board: 'attestation',
+    panelId: 51,
+  },
+  {
+    name: 'SignerNotInContract',
+    severity: 'ticket',
+    expr: `sum by (carrier) (increase(trunkscope_identity_contract_total{contract="other"}[1h])) >= ${BAD_MIN.ticket}`,
+    for: '0s',
+    about: '{{ $labels.carrier }}',
+    summary:
+      '{{ $labels.carrier }}: {{ $values.A.Value }} inbound tokens with a valid signature in an hour were signed by others than its contract names.',
+    board: 'attestation',
+    panelId: 52,
   },
 ]
 

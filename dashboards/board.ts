@@ -22,6 +22,7 @@ export const BOARDS = {
   noc: { uid: 'trunkscope-noc', title: 'NOC wall' },
   carrier: { uid: 'trunkscope-carrier', title: 'Carrier' },
   attestation: { uid: 'trunkscope-attestation', title: 'STIR/SHAKEN' },
+  trunks: { uid: 'trunkscope-trunks', title: 'Trunks' },
   'on-call': { uid: 'trunkscope-on-call', title: 'SLOs and on-call' },
   pipeline: { uid: 'trunkscope-pipeline', title: 'Pipeline health' },
   runbooks: { uid: 'trunkscope-runbooks', title: 'Runbooks' },
@@ -49,6 +50,8 @@ export interface FrameSpec {
   /** The question it answers. */
   description: string
   filters: readonly Filter[]
+  /** The metric whose labels are there to choose from; left out: attempts. */
+  listedBy?: string
   time: { from: string; to: string }
 }
 
@@ -75,7 +78,7 @@ export function frame(spec: FrameSpec): Dashboard {
     .time(spec.time)
     .refresh('1m')
     .tooltip(DashboardCursorSync.Crosshair)
-  for (const filter of spec.filters) builder.withVariable(filterVariable(filter))
+  for (const filter of spec.filters) builder.withVariable(filterVariable(filter, spec.listedBy))
   builder.withVariable(
     new ConstantVariableBuilder('trunkscope')
       .description("Address of Trunkscope's own pages")
@@ -96,17 +99,17 @@ export function frame(spec: FrameSpec): Dashboard {
   return built
 }
 
-function filterVariable(filter: Filter): QueryVariableBuilder {
+function filterVariable(filter: Filter, metric = 'trunkscope_attempts_total'): QueryVariableBuilder {
   const [label, description] = FILTERS[filter]
   return new QueryVariableBuilder(filter)
     .label(label)
     .description(description)
     .datasource(DATA_SOURCE)
     .query({
-      query: `label_values(trunkscope_attempts_total, ${filter})`,
+      query: `label_values(${metric}, ${filter})`,
       refId: `variable_${filter}`,
     })
-    .definition(`label_values(trunkscope_attempts_total, ${filter})`)
+    .definition(`label_values(${metric}, ${filter})`)
     .multi(true)
     .includeAll(true)
     .current({ selected: true, text: ['All'], value: ['$__all'] })

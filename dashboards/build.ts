@@ -15,6 +15,7 @@ import { onCall } from './on-call.js'
 import { pipeline } from './pipeline.js'
 import { dashboardsFile, dataSourceFile, rulesFile } from './provisioning.js'
 import { runbooks } from './runbooks.js'
+import { trunks } from './trunks.js'
 
 export const COMPILED = 'dashboards/compiled'
 const RUNBOOKS = 'dashboards/runbooks'
@@ -25,6 +26,7 @@ export function compile(): Map<string, string> {
     noc: noc(),
     carrier: carrier(),
     attestation: attestation(),
+    trunks: trunks(),
     'on-call': onCall(),
     pipeline: pipeline(),
     runbooks: runbooks((name) => readFileSync(join(RUNBOOKS, `${name}.md`), 'utf8')),

@@ -11,6 +11,7 @@ import {
   outcomeBars,
 } from './common-panels.js'
 import { kpiGroup, kpiLines, kpiStat } from './kpi-panels.js'
+import { suspicionRows } from './suspicion-panels.js'
 
 export function carrier(): Dashboard {
   return board({
@@ -108,6 +109,7 @@ export function carrier(): Dashboard {
           captureLossLines(53, 4, ['carrier']),
         ],
       },
+      ...suspicionRows(),
     ],
   })
 }

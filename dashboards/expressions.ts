@@ -66,6 +66,16 @@ function quantile(kpi: QuantileKpi, by: readonly Label[], matchers: string, wind
   return `histogram_quantile(${kpi.p}, ${buckets}) ${enough(count, floorOf(kpi), by)}`
 }
 
+/** Fewest measurements of a median and of a 95th percentile (docs/cancels.md). */
+const TO_CANCEL_MIN = { 0.5: 20, 0.95: 100 } as const
+
+/** How long callers wait until they give up, of each value of the labels `by`. */
+export function timeToCancel(p: keyof typeof TO_CANCEL_MIN, by: readonly Label[]): string {
+  const buckets = `sum by (${['le', ...by].join(', ')}) (rate(trunkscope_time_to_cancel_seconds_bucket{${CHOSEN}}[${WINDOW}]))`
+  const count = increase('trunkscope_time_to_cancel_seconds_count', by, CHOSEN)
+  return `histogram_quantile(${p}, ${buckets}) ${enough(count, TO_CANCEL_MIN[p], by)}`
+}
+
 /** The share of attempts of which the capture lost a part: the doubt beside every number of the same row. */
 export function captureLoss(by: readonly Label[], matchers = CHOSEN, window = WINDOW): string {
   const lost = increase('trunkscope_incomplete_attempts_total', by, matchers, window)

@@ -13,18 +13,21 @@ import {
   SortOrder,
   StackingMode,
   TooltipDisplayMode,
+  VisibilityMode,
 } from '@grafana/grafana-foundation-sdk/common'
 import {
   type DashboardLink,
   type DataTransformerConfig,
   defaultDashboardLink,
   FieldColorModeId,
+  MappingType,
   type Panel,
   type Threshold,
   ThresholdsMode,
 } from '@grafana/grafana-foundation-sdk/dashboard'
 import { PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatPanel } from '@grafana/grafana-foundation-sdk/stat'
+import { PanelBuilder as StateTimelinePanel } from '@grafana/grafana-foundation-sdk/statetimeline'
 import { PanelBuilder as TablePanel } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesPanel } from '@grafana/grafana-foundation-sdk/timeseries'
 import type { Kpi } from '../schemas/kpi/kpi.js'
@@ -68,9 +71,23 @@ interface Shared {
   runbooks?: readonly PanelLink[]
 }
 
-/** `lines` over time, `bars` that add up, one `stat`, or a `table` of what holds at the end of the range. */
+/**
+ * `lines` over time, `bars` that add up, one `stat`, `states` over time in words, or a `table` of what holds at the end of the
+ * range.
+ */
 export type PanelSpec = Shared &
-  ({ kind: 'lines' | 'bars' | 'stat' } | { kind: 'table'; columns: readonly TableColumn[] })
+  (
+    | { kind: 'lines' | 'bars' | 'stat' }
+    | { kind: 'states'; words: readonly StateWord[] }
+    | { kind: 'table'; columns: readonly TableColumn[] }
+  )
+
+/** What is written and painted in the place of a value. */
+export interface StateWord {
+  value: number
+  text: string
+  color: string
+}
 
 /** A column of a table: a query's, by its legend, or a label's, by its name. */
 export interface TableColumn {
@@ -109,7 +126,10 @@ export function panel(spec: PanelSpec, place: Place): Panel {
     })
     .colorScheme({
       build: () => ({
-        mode: isInstant ? FieldColorModeId.Thresholds : FieldColorModeId.PaletteClassicByName,
+        mode:
+          isInstant || spec.kind === 'states'
+            ? FieldColorModeId.Thresholds
+            : FieldColorModeId.PaletteClassicByName,
       }),
     })
     .build()
@@ -142,7 +162,7 @@ export function linkOf(changes: Partial<DashboardLink>): DashboardLink {
 /** A value that nothing was decided about is neither good nor bad. */
 const NO_JUDGEMENT: Threshold = { value: null, color: 'text' }
 
-function builderOf(spec: PanelSpec): TimeseriesPanel | StatPanel | TablePanel {
+function builderOf(spec: PanelSpec): TimeseriesPanel | StatPanel | StateTimelinePanel | TablePanel {
   switch (spec.kind) {
     case 'stat':
       return new StatPanel().reduceOptions({
@@ -150,6 +170,8 @@ function builderOf(spec: PanelSpec): TimeseriesPanel | StatPanel | TablePanel {
       })
     case 'table':
       return tableOf(spec.queries, spec.columns)
+    case 'states':
+      return statesOf(spec.words)
     default:
       return seriesOf(spec)
   }
@@ -177,6 +199,21 @@ function seriesOf(spec: PanelSpec): TimeseriesPanel {
   if (spec.steps !== undefined && !isBars)
     builder.thresholdsStyle({ build: () => ({ mode: GraphThresholdsStyleMode.Dashed }) })
   return builder
+}
+
+/** A band a series; what is equal side by side is one piece. */
+function statesOf(words: readonly StateWord[]): StateTimelinePanel {
+  return new StateTimelinePanel()
+    .mergeValues(true)
+    .showValue(VisibilityMode.Auto)
+    .mappings([
+      {
+        type: MappingType.ValueToText,
+        options: Object.fromEntries(
+          words.map(({ value, text, color }, index) => [String(value), { text, color, index }]),
+        ),
+      },
+    ])
 }
 
 /** One row a label set: the queries' answers side by side. */

@@ -56,6 +56,20 @@ function signersBars(id: number, width: number): Placed {
   )
 }
 
+function contractBars(id: number, width: number): Placed {
+  return {
+    ...bars(
+      id,
+      width,
+      'contract',
+      'Valid signatures by contract',
+      'Tokens with a valid signature by whether `spcs` of the carrier names who signed: contracted, other, unknown (the certificate has no code), or not_asked (no spcs are configured, or the call is not inbound).',
+    ),
+    queries: [{ expr: perBar('trunkscope_identity_contract_total', ['contract']), legend: '{{contract}}' }],
+    runbooks: [runbookLink('SignerNotInContract')],
+  }
+}
+
 function tokenShare(
   id: number,
   width: number,
@@ -135,7 +149,7 @@ export function checkedRows() {
     {
       title: 'Who signs, and until when',
       height: 9,
-      panels: [signersBars(50, 10), certificatesTable(51, 14)],
+      panels: [signersBars(50, 6), contractBars(52, 6), certificatesTable(51, 12)],
     },
   ]
 }

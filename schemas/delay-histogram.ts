@@ -15,6 +15,11 @@ export function delayBucket(delayMs: number): number {
   return Math.min(LAST_BUCKET, Math.ceil(Math.log(delayMs) / LOG_GAMMA - 1e-9))
 }
 
+/** The same, of a column of milliseconds in SQL. */
+export function delayBucketSql(delayMs: string): string {
+  return `toUInt16(if(${delayMs} <= 1, 0, least(${LAST_BUCKET}, ceil(log(${delayMs}) / ${LOG_GAMMA} - 1e-9))))`
+}
+
 /** Milliseconds that stand for a bucket. */
 export function bucketDelayMs(bucket: number): number {
   if (bucket === 0) return 1

@@ -318,6 +318,18 @@ export const TRUNK_METRICS = {
     '1 for up, 0.5 for degraded, 0 for down; without a series where the state is unknown.',
     ['carrier', 'site', 'address'],
   ),
+  changes: metric(
+    'trunkscope_trunk_changes',
+    'gauge',
+    'Changes between up, degraded and down in the last 24 hours.',
+    ['carrier', 'site', 'address'],
+  ),
+  changedAt: metric(
+    'trunkscope_trunk_changed_timestamp_seconds',
+    'gauge',
+    'Start of the minute in which it came into its state; without a series where that is longer than a day ago.',
+    ['carrier', 'site', 'address'],
+  ),
   callsPeak: metric(
     'trunkscope_trunk_concurrent_calls_peak',
     'gauge',

@@ -18,6 +18,9 @@ export interface PromMetric {
 }
 
 const LEG = ['carrier', 'site', 'direction'] as const
+const TRUNK = ['carrier', 'site', 'address'] as const
+/** Of a peak; scope says which of the others it has: docs/trunks.md. */
+const PEAK = ['scope', ...TRUNK] as const
 
 const metric = (
   type: PromMetric['type'],
@@ -93,6 +96,12 @@ export const PROM_METRICS: readonly PromMetric[] = [
     'The same tokens by the verdict of all steps of RFC 8224 together: passed, failed or not_checked.',
   ),
   metric(
+    'counter',
+    'trunkscope_identity_contract_total',
+    [...LEG, 'spc', 'contract'],
+    'Tokens with a valid signature by whether spcs of the carrier names who signed: contracted, other, unknown (the certificate has no code), or not_asked (no spcs, or not inbound).',
+  ),
+  metric(
     'gauge',
     'trunkscope_identity_certificate_remaining_seconds',
     ['certificate', 'spc', 'carrier'],
@@ -105,6 +114,62 @@ export const PROM_METRICS: readonly PromMetric[] = [
     LEG,
     'Post-dial delay of the attempts that have one; 20 edges of the fine histogram behind /v1/kpis.',
     'seconds',
+  ),
+  metric(
+    'histogram',
+    'trunkscope_time_to_cancel_seconds',
+    LEG,
+    'From the INVITE to the CANCEL of the attempts that were given up; edges as of the post-dial delay.',
+    'seconds',
+  ),
+  metric(
+    'counter',
+    'trunkscope_suspicions_total',
+    [...LEG, 'rule'],
+    'Suspicions about early media and false answers, from signalling only, by their rule (docs/early-media.md).',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_trunk_reachable',
+    TRUNK,
+    '1 while a trunk is up, 0.5 while it is degraded, 0 while it is down; no sample while that is unknown.',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_trunk_state_seconds',
+    [...TRUNK, 'state'],
+    'How long a trunk has been in the state it is in (up, degraded, down, unknown), a day at most.',
+    'seconds',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_trunk_flaps',
+    TRUNK,
+    'Changes of a trunk between up, degraded and down in the 24 hours before.',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_capacity_concurrent_calls_peak',
+    PEAK,
+    'Most calls up at one second of the last whole hour; scope: trunk, carrier_site, carrier or site.',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_capacity_concurrent_calls_limit',
+    PEAK,
+    'Concurrent calls that are contracted now, of those that had a call within 24 h.',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_capacity_calls_per_second_peak',
+    PEAK,
+    'Most INVITEs in one second of the last whole hour.',
+  ),
+  metric(
+    'gauge',
+    'trunkscope_capacity_calls_per_second_limit',
+    PEAK,
+    'Calls per second that are contracted now, of those that had a call within 24 h.',
   ),
   metric(
     'counter',

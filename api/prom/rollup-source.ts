@@ -16,6 +16,7 @@ import { ApiError, didYouMean, nearestNames } from '../errors.js'
 import { type Parts, partsOf, readStale, type Stale } from '../kpi/grains.js'
 import type { Readers } from '../readers.js'
 import { isoOf, shown } from '../time-span.js'
+import { isCapacityGauge, readCapacityGauge } from './capacity-gauges.js'
 import { CERTIFICATE_GAUGE, readCertificateGauge } from './certificate-gauge.js'
 import { readRatios } from './kpi-ratio.js'
 import { METRIC_NAME } from './labels.js'
@@ -25,6 +26,7 @@ import { COUNTER_FAMILIES, type Family, LE_NAMES, perUnitOf } from './rollup-fam
 import { AGENTS_MAX, labelsOf, type SeriesRow, statementOf } from './rollup-sql.js'
 import type { Selector, Series, SeriesAnswer, SeriesRequest, SeriesSource } from './series.js'
 import { readSlo } from './slo-gauges.js'
+import { isTrunkGauge, readTrunkGauge } from './trunk-gauges.js'
 import { type BucketValues, finestOf, floorTo, slide, type Windows, windowsOf } from './windows.js'
 
 /** Bounds of one selector's answer. */
@@ -41,6 +43,8 @@ export interface SourceDeps {
   config: TrunkscopeConfig
   /** The end of the last minute that is over. */
   servedUntilS: number
+  /** Why the tap of a site sees nothing now, '' where it sees; left out: nobody looks. */
+  blind?: () => Promise<(site: string) => string>
   /** For tests: 'minute' reads minutes only. */
   grains?: 'minute'
 }
@@ -149,6 +153,8 @@ function readMetric(asking: Asking, request: SeriesRequest): Promise<SeriesAnswe
     )
   }
   if (name === KPI_RATIO) return readRatios(asking, request)
+  if (isTrunkGauge(name)) return readTrunkGauge(asking, name, request)
+  if (isCapacityGauge(name)) return readCapacityGauge(asking, name, request)
   return name === CERTIFICATE_GAUGE ? readCertificateGauge(asking, request) : readSlo(asking, request)
 }
 
@@ -169,7 +175,7 @@ async function readCounter(asking: Asking, family: Family, request: SeriesReques
   const keyNames = keyNamesOf(asking, family)
   if (windows.toS <= firstS || keyNames?.length === 0) return { series: [], warnings }
   // Whole histograms: without some of its buckets a quantile would be wrong.
-  const seriesARow = family.isHistogram ? LE_NAMES.length : 1
+  const seriesARow = family.histogram ? LE_NAMES.length : 1
   const limit = Math.max(
     1,
     Math.min(Math.floor(asking.limit / seriesARow), Math.floor(ENTRIES_MAX / (windows.buckets + 1))),
@@ -185,6 +191,7 @@ async function readCounter(asking: Asking, family: Family, request: SeriesReques
     bucketS: windows.bucketS,
     limit: limit + 1,
     agents: agentSites(asking.config),
+    contracts: contractsOf(asking.config),
   })
   const rows = await asking.readers.select<SeriesRow>(sql, parameters)
   if (rows.length > limit) {
@@ -253,6 +260,14 @@ function agentSites({ sites }: TrunkscopeConfig): { ids: number[]; sites: string
   return { ids: pairs.map(({ agent }) => agent), sites: pairs.map(({ id }) => id) }
 }
 
+function contractsOf({ carriers }: TrunkscopeConfig): { carriers: string[]; codes: string[] } {
+  const contracted = carriers.filter(({ spcs }) => spcs !== undefined)
+  return {
+    carriers: contracted.map(({ id }) => id),
+    codes: contracted.flatMap(({ id, spcs = [] }) => spcs.map((code) => `${id} ${code.toUpperCase()}`)),
+  }
+}
+
 function seriesOf(
   asking: Asking,
   family: Family,
@@ -263,7 +278,7 @@ function seriesOf(
   const labels: Record<string, string> = { [METRIC_NAME]: name }
   for (const [at, label] of Object.keys(labelsOf(family)).entries()) labels[label] = row.labels[at]!
   const read = { buckets: row.buckets, lastEndsS: row.ends }
-  if (family.isHistogram) {
+  if (family.histogram) {
     const tests = asking.tests.filter(({ label }) => label === 'le')
     return LE_NAMES.flatMap((le, edge) => {
       if (!tests.every((test) => holds(test, le, asking.answers))) return []

@@ -33,7 +33,13 @@ export const SPC_LABEL = "if(match(spc, '^[A-Za-z0-9]{1,32}$'), spc, 'unknown')"
 
 const TOKEN_LABELS: Readonly<Record<string, string>> = { ...LEG_LABELS, spc: SPC_LABEL }
 
-const LABELS_OF = { leg: LEG_LABELS, agent: AGENT_LABELS, token: TOKEN_LABELS } as const
+const LABELS_OF = {
+  leg: LEG_LABELS,
+  agent: AGENT_LABELS,
+  token: TOKEN_LABELS,
+  suspected: LEG_LABELS,
+  given_up: LEG_LABELS,
+} as const
 
 export function labelsOf({ table }: Pick<Family, 'table'>): Readonly<Record<string, string>> {
   return LABELS_OF[table]
@@ -41,6 +47,9 @@ export function labelsOf({ table }: Pick<Family, 'table'>): Readonly<Record<stri
 
 /** Tokens of headers: nested ones are no further call's. */
 export const TOKENS = `${PARTIES} AND depth = 0 AND form != 'none'`
+
+/** Closed attempts whose CANCEL was seen by the agent that saw their INVITE, answered ones left out (docs/cancels.md). */
+const GIVEN_UP = `state = 'closed' AND invited_at_us > 0 AND cancelled_at_us >= invited_at_us AND cancel_class NOT IN ('', 'CANCEL_RACE_200')`
 
 export interface Asked {
   family: Family
@@ -56,6 +65,8 @@ export interface Asked {
   bucketS: number
   limit: number
   agents: { ids: readonly number[]; sites: readonly string[] }
+  /** Carriers whose contract names codes of signers, and `<carrier> <CODE>` of each. */
+  contracts: { carriers: readonly string[]; codes: readonly string[] }
 }
 
 export interface SeriesRow {
@@ -74,9 +85,9 @@ export function statementOf(asked: Asked): Statement {
   const { family, conditions } = asked
   const names = Object.keys(labelsOf(family))
   const key = family.key
-  const sums = family.isHistogram
-    ? `sumMap(arrayMap(bucket -> {edge_of:Array(UInt8)}[bucket + 1], mapKeys(pdd_histogram)),
-        arrayMap(count -> toFloat64(count), mapValues(pdd_histogram))) AS by_edge`
+  const sums = family.histogram
+    ? `sumMap(arrayMap(bucket -> {edge_of:Array(UInt8)}[bucket + 1], mapKeys(${family.histogram})),
+        arrayMap(count -> toFloat64(count), mapValues(${family.histogram}))) AS by_edge`
     : `sum(${family.value}) AS bucket_sum`
   // A KPI of 0 is a 0; a code that did not come is no series.
   const keyConditions = [
@@ -90,7 +101,7 @@ export function statementOf(asked: Asked): Statement {
   return [
     `SELECT [${names.join(', ')}] AS labels, series_key AS key,
   groupArray(bucket) AS buckets, groupArray(last_end) AS ends,
-  ${family.isHistogram ? 'groupArray(by_edge.1) AS edges, groupArray(by_edge.2) AS counts' : 'groupArray(bucket_sum) AS sums'}
+  ${family.histogram ? 'groupArray(by_edge.1) AS edges, groupArray(by_edge.2) AS counts' : 'groupArray(bucket_sum) AS sums'}
 FROM (
   SELECT ${names.join(', ')}, ${key === undefined ? "''" : 'toString(key_name)'} AS series_key,
     if(row_start < {base_s:UInt32}, -1, toInt32(intDiv(row_start - {base_s:UInt32}, {bucket_s:UInt32}))) AS bucket,
@@ -102,8 +113,9 @@ GROUP BY ${[...names, 'series_key'].join(', ')} ORDER BY labels, key LIMIT {seri
     {
       ...conditions.parameters,
       ...rangeParameters(asked.parts),
-      ...(family.isHistogram ? { edge_of: EDGE_OF_BUCKET } : {}),
+      ...(family.histogram ? { edge_of: EDGE_OF_BUCKET } : {}),
       ...agentParameters(asked),
+      ...contractParameters(asked),
       base_s: asked.baseS,
       bucket_s: asked.bucketS,
       series_limit: asked.limit,
@@ -117,6 +129,7 @@ function rowsOf({ family, tests, keyNames, conditions, parts }: Asked, names: re
   const labels = labelsOf(family)
   const where = tests.map((test) => ` AND ${conditions.of(labels[test.label]!, test)}`).join('')
   const columns = [...family.columns, ...(family.key?.columnsOf?.(keyNames) ?? [])]
+  const computed = Object.entries(family.computed ?? {})
   const grains = family.table === 'leg' ? GRAINS : (['minute'] as const)
   return grains
     .filter((grain) => parts[grain].length > 0)
@@ -127,14 +140,17 @@ function rowsOf({ family, tests, keyNames, conditions, parts }: Asked, names: re
         `toUInt32(${grain}) AS row_start`,
         `toUInt32(row_start + ${GRAIN_S[grain]}) AS row_end`,
         ...columns,
+        ...computed.map(([name, sql]) => `${sql} AS ${name}`),
       ]
       const table = {
         leg: `kpi_${grain} FINAL WHERE ${ranges} AND ${PARTIES} AND ${HAS_TRAFFIC}`,
         agent: `agents_minute FINAL WHERE ${ranges} AND agent IN (${mostHeard(ranges)})`,
         token: `identity_checks FINAL WHERE ${ranges} AND ${TOKENS}`,
+        suspected: `attempt_anomalies FINAL WHERE ${ranges} AND ${PARTIES}`,
+        given_up: `call_attempts FINAL WHERE ${ranges} AND ${PARTIES} AND ${GIVEN_UP}`,
       }[family.table]
       return `
-    SELECT ${names.map((name) => `label_${name} AS ${name}`).join(', ')}, row_start, row_end${columns.map((column) => `, ${column}`).join('')}
+    SELECT ${names.map((name) => `label_${name} AS ${name}`).join(', ')}, row_start, row_end${[...columns, ...computed.map(([name]) => name)].map((column) => `, ${column}`).join('')}
     FROM (SELECT ${selected.join(', ')} FROM ${table}${where})`
     })
     .join('\n    UNION ALL')
@@ -166,6 +182,14 @@ function rangeParameters(parts: Parts): Record<string, number> {
 
 function agentParameters({ family, agents }: Pick<Asked, 'family' | 'agents'>): Record<string, unknown> {
   return family.table === 'agent' ? { agent_ids: agents.ids, agent_sites: agents.sites } : {}
+}
+
+function contractParameters({
+  family,
+  contracts,
+}: Pick<Asked, 'family' | 'contracts'>): Record<string, unknown> {
+  if (family.computed?.contract === undefined) return {}
+  return { contract_carriers: contracts.carriers, contract_codes: contracts.codes }
 }
 
 /** The ready ratio: a sample a minute where the denominator reaches the floor of its KPI. */

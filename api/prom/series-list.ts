@@ -3,9 +3,11 @@
  * builder ask.
  */
 import { PROM_SERIES_NAMES } from '../../schemas/prom-metrics.js'
+import { isCapacityGauge } from './capacity-gauges.js'
 import { CERTIFICATE_GAUGE } from './certificate-gauge.js'
 import { type Labels, labelsKey, METRIC_NAME } from './labels.js'
 import type { Selector, SeriesSource } from './series.js'
+import { isTrunkGauge } from './trunk-gauges.js'
 
 export interface SpanS {
   fromS: number
@@ -28,7 +30,11 @@ const ONE_OF_EACH = [
   'trunkscope_kpi_denominator_total',
   'trunkscope_identity_tokens_total',
   'trunkscope_identity_verified_total',
+  'trunkscope_identity_contract_total',
   'trunkscope_identity_certificate_remaining_seconds',
+  'trunkscope_suspicions_total',
+  'trunkscope_trunk_state_seconds',
+  'trunkscope_capacity_concurrent_calls_peak',
   'trunkscope_slo_burn_ratio',
   'trunkscope_agent_frames_total',
 ]
@@ -80,8 +86,13 @@ function requestFor(selector: Selector, { fromS, toS }: SpanS) {
 }
 
 /** Gauges that have a window of their own and no samples to look through. */
-function isWorkedOut(metric: string | undefined): boolean {
-  return metric?.startsWith('trunkscope_slo_') === true || metric === CERTIFICATE_GAUGE
+function isWorkedOut(metric = ''): boolean {
+  return (
+    metric.startsWith('trunkscope_slo_') ||
+    metric === CERTIFICATE_GAUGE ||
+    isTrunkGauge(metric) ||
+    isCapacityGauge(metric)
+  )
 }
 
 export async function listLabelNames(

@@ -1,5 +1,5 @@
 /**
- * What `/metrics` says about the trunks, as Prometheus text: the state of each that is known, and the peaks of the last hour that is whole
+ * What `/metrics` says about the trunks, as Prometheus text: the state of each that is known and how it changed, and the peaks of the last hour that is whole
  * beside the contracted limits.
  *
  * Far addresses may be many: TRUNKS_MAX series of each name, those that are not up first, then those with the most calls.
@@ -21,7 +21,7 @@ const VALUES: Record<Exclude<TrunkState, 'unknown'>, number> = { up: 1, degraded
 
 /** Scrapes come often, a look reads a day of minutes of every trunk: one is shared for so long. */
 const LOOK_SHARED_US = 30e6
-const looks = new WeakMap<Connections, { asOfUs: number; text: Promise<string> }>()
+const looks = new WeakMap<Connections, { asOfUs: number; nowUs: number; text: Promise<string> }>()
 
 /** '' before the first frame, and while the store cannot be read. */
 export async function trunkMetrics(deps: RouteDeps): Promise<string> {
@@ -29,12 +29,15 @@ export async function trunkMetrics(deps: RouteDeps): Promise<string> {
   if (asOfUs === 0) return ''
   const { connections } = deps.readers
   const last = looks.get(connections)
-  if (last !== undefined && Math.abs(asOfUs - last.asOfUs) < LOOK_SHARED_US) return last.text
+  // By both clocks: where as-of stands still, a trunk must become unknown.
+  const nowUs = deps.nowUs()
+  const isFresh = (us: number, beforeUs: number) => Math.abs(us - beforeUs) < LOOK_SHARED_US
+  if (last !== undefined && isFresh(asOfUs, last.asOfUs) && isFresh(nowUs, last.nowUs)) return last.text
   const text = readText(deps, asOfUs).catch(() => {
     looks.delete(connections)
     return ''
   })
-  looks.set(connections, { asOfUs, text })
+  looks.set(connections, { asOfUs, nowUs, text })
   return text
 }
 
@@ -63,9 +66,12 @@ export function textOf(trunks: readonly TrunkJson[], groups: readonly ScopePeaks
   const counts = gaugeOf('trunks')
   for (const state of TRUNK_STATES)
     counts.set({ state }, trunks.filter((trunk) => trunk.state === state).length)
-  const up = gaugeOf('up')
-  for (const { carrier, site, address, state } of firstOf(trunks)) {
-    if (state !== 'unknown') up.set({ carrier, site, address }, VALUES[state])
+  const [up, changes, changedAt] = [gaugeOf('up'), gaugeOf('changes'), gaugeOf('changedAt')]
+  for (const { carrier, site, address, state, since, flaps_24h } of firstOf(trunks)) {
+    const labels = { carrier, site, address }
+    if (state !== 'unknown') up.set(labels, VALUES[state])
+    changes.set(labels, flaps_24h)
+    if (since !== null) changedAt.set(labels, Date.parse(since) / 1_000)
   }
   const [calls, callsLimit] = [gaugeOf('callsPeak'), gaugeOf('callsLimit')]
   const [perSecond, perSecondLimit] = [gaugeOf('perSecondPeak'), gaugeOf('perSecondLimit')]

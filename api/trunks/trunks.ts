@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
+import { judgedAttempts } from '../../schemas/judged-attempts.js'
 import { LOOPBACK } from '../../schemas/tokens.js'
 import {
   OTHER_ADDRESSES,
@@ -12,6 +13,7 @@ import {
   trunkAddress,
   trunkId,
 } from '../../schemas/trunks.js'
+import { addressBytes, ipv4Text, ipv6Text } from '../../sip/ip-address.js'
 import { readPrefix } from '../../sip/ip-prefix.js'
 import { heldBy } from '../alerts/rules/held.js'
 import type { RouteDeps, SeenDeps } from '../deps.js'
@@ -128,18 +130,28 @@ export async function judgeTrunks(
   const fromS = Math.max(0, untilS - DAY_S)
   const walked = { fromS: Math.max(0, fromS - LEAD_IN_S), untilS }
   const [{ trunks: seen, more }, peaks] = await Promise.all([
-    readTrunkMinutes(deps.readers, walked, filter),
+    readTrunks(deps, walked, filter),
     readPeaks(deps.readers, deps.config, { fromS, toS: untilS }, { ...filter, scope: ['trunk'] }),
   ])
   const peakOf = new Map(peaks.groups.map((group) => [trunkId(group.by), group]))
-  const never = configuredTrunks(deps.config)
-    .filter((trunk) => fits(trunk, filter) && !seen.some((one) => isSame(one.trunk, trunk)))
-    .map(neverSeen)
-  const trunks = [...seen, ...never].map((one) => {
+  const trunks = seen.map((one) => {
     const reached = reachabilityOf(one.minutes, walked, deps.config.thresholds)
     return judged(one, reached, { fromS, untilS, blind, peaks: peakOf.get(trunkId(one.trunk)) })
   })
   return { asOfUs, fromS, untilS, trunks, more, failovers: await readFailovers(deps, trunks) }
+}
+
+/** Those of which anything was seen in the range, then those that are configured and were never seen. */
+export async function readTrunks(
+  { readers, config }: Pick<SeenDeps, 'readers' | 'config'>,
+  walked: { fromS: number; untilS: number },
+  filter: TrunkFilter,
+): Promise<{ trunks: SeenTrunk[]; more: number }> {
+  const { trunks: seen, more } = await readTrunkMinutes(readers, walked, filter)
+  const never = configuredTrunks(config)
+    .filter((trunk) => fits(trunk, filter) && !seen.some((one) => isSame(one.trunk, trunk)))
+    .map(neverSeen)
+  return { trunks: [...seen, ...never], more }
 }
 
 function judged(
@@ -191,15 +203,23 @@ function judged(
 /** Peers of one address at a known site: a trunk that nobody has ever seen is listed too. */
 function configuredTrunks({ carriers, sites }: TrunkscopeConfig): Trunk[] {
   const only = sites.length === 1 ? sites[0]!.id : undefined
-  return carriers.flatMap(({ id, peers }) =>
+  const all = carriers.flatMap(({ id, peers }) =>
     peers.flatMap((peer) => {
       const { cidr, port = 0, site = only } = typeof peer === 'string' ? { cidr: peer } : peer
       const prefix = readPrefix(cidr)
       const isOne = prefix !== undefined && prefix.bits === (cidr.includes(':') ? 128 : 32)
       if (site === undefined || !isOne) return []
-      return [{ carrier: id, site, farAddress: cidr.split('/')[0]!, farPort: port }]
+      return [{ carrier: id, site, farAddress: textOf(cidr.split('/')[0]!), farPort: port }]
     }),
   )
+  // A peer may be listed once for each direction.
+  return [...new Map(all.map((trunk) => [trunkId(trunk), trunk])).values()]
+}
+
+/** As addresses that were seen are written. */
+function textOf(address: string): string {
+  const bytes = addressBytes(address)!
+  return bytes.length === 4 ? ipv4Text(bytes, 0) : ipv6Text(bytes, 0)
 }
 
 const isSame = (a: Trunk, b: Trunk) => trunkId(a) === trunkId(b)
@@ -303,8 +323,7 @@ export async function readRouteAdvances(
   const minutes = `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({until_s:UInt32}, 'UTC')`
   const ofTrunk = `party = 'carrier' AND carrier = {carrier:String} AND site = {site:String} AND far_address = {address:String}${trunk.farPort === 0 ? '' : ' AND far_port = {port:UInt16}'}`
   const [row] = await readers.select<{ attempts: number }>(
-    `SELECT toUInt32(count()) AS attempts FROM call_attempts FINAL WHERE ${minutes} AND ${ofTrunk} AND (cancel_class = 'ROUTE_ADVANCE'
-       OR attempt_id IN (SELECT attempt_id FROM attempt_verdicts FINAL WHERE ${minutes} AND cancel_class = 'ROUTE_ADVANCE'))`,
+    `SELECT toUInt32(count()) AS attempts FROM ${judgedAttempts({ minutes, where: ofTrunk })} WHERE cancel_class = 'ROUTE_ADVANCE'`,
     {
       from_s: fromS,
       until_s: untilS,

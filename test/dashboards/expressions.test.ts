@@ -94,7 +94,7 @@ describe('expressions of dashboards and rules', () => {
         .filter(({ type }) => type === 'query')
         .map(({ query }) => (query as { query: string }).query),
     )
-    expect(new Set(queries).size).toBe(3)
+    expect(new Set(queries).size).toBe(5)
     for (const query of queries) {
       const [, metric, label] = /^label_values\((\w+), (\w+)\)$/.exec(query)!
       expect(labelsOf.get(metric!)).toContain(label)

@@ -28,7 +28,13 @@ const CALLS_PER_SECOND = 0.6
 const FRAMES_A_BATCH = 2_000
 
 const boards = boardsInFiles()
-const config = configSchema.parse(DEMO_CONFIG)
+const config = configSchema.parse({
+  ...DEMO_CONFIG,
+  carriers: DEMO_CONFIG.carriers?.map((carrier) => ({
+    ...carrier,
+    limits: { concurrent_calls: 50, calls_per_second: 5 },
+  })),
+})
 let folder: string
 let engine: Engine
 let app: App
@@ -54,7 +60,7 @@ beforeAll(async () => {
     if (metric === undefined || label === undefined) continue
     const span = `start=${startS}&end=${endS}`
     const listed = await ask(`/prom/api/v1/label/${label}/values?match[]=${metric}&${span}`)
-    values[label] = listed.data as unknown as string[]
+    values[label] = [...new Set([...(values[label] ?? []), ...(listed.data as unknown as string[])])]
   }
 }, 120_000)
 afterAll(async () => {
@@ -73,7 +79,7 @@ async function store(): Promise<void> {
     commit: async () => {},
     log: () => {},
   })
-  const traffic = new Traffic({ seed: 5, fast: true, trouble: troubleBefore(endS * 1e6) })
+  const traffic = new Traffic({ seed: 5, trouble: troubleBefore(endS * 1e6) })
   let frames: ReceivedFrame[] = []
   let position = 0
   const accept = () => {
@@ -97,6 +103,67 @@ async function store(): Promise<void> {
   await accept()
   await role.drain()
   await storeChecks()
+  await storeTrunks()
+  await storeSuspicions()
+}
+
+async function insert(table: string, values: readonly object[]): Promise<void> {
+  const columns = Object.keys(values[0]!) as [string, ...string[]]
+  await engine.writer.insert({ table, columns, values, format: 'JSONEachRow' })
+}
+
+/** A trunk of each carrier, the first of which answers no more in the end; and peaks of the hours that are over. */
+async function storeTrunks(): Promise<void> {
+  const trunks = config.carriers.map(({ id }, at) => ({
+    carrier: id,
+    site: config.sites[at % config.sites.length]!.id,
+    far_address: `198.51.100.${at + 1}`,
+    version: 1,
+    judged_at: endS,
+  }))
+  const minutes = trunks.flatMap((trunk, at) =>
+    Array.from({ length: 60 }, (_, index) => {
+      const minute = endS - (60 - index) * 60
+      const isAlive = at > 0 || index < 45
+      return {
+        ...trunk,
+        minute,
+        options_answered: isAlive ? 1 : 0,
+        options_unanswered: isAlive ? 0 : 1,
+        unanswered_after: isAlive ? 0 : 1,
+        last_life_us: isAlive ? minute * 1e6 + 5e6 : 0,
+      }
+    }),
+  )
+  await insert('trunk_minutes', minutes)
+  const lastHourS = Math.floor(endS / 3_600) * 3_600 - 3_600
+  await insert(
+    'trunk_hours',
+    [lastHourS, lastHourS - 3_600].flatMap((hour) =>
+      trunks.flatMap((trunk) => [
+        { ...trunk, scope: 'trunk', hour, calls_peak: 12, per_second_peak: 2 },
+        { ...trunk, scope: 'carrier', site: '', far_address: '', hour, calls_peak: 20, per_second_peak: 3 },
+      ]),
+    ),
+  )
+}
+
+/** What the early-media pass would write. */
+async function storeSuspicions(): Promise<void> {
+  const rows = config.carriers.flatMap(({ id: carrier }, of) =>
+    Array.from({ length: 60 }, (_, at) => ({
+      minute: endS - (at + 1) * 60,
+      attempt_hex: (of * 1_000 + at).toString(16).padStart(32, '0'),
+      version: 1,
+      judged_at: endS,
+      party: 'carrier',
+      carrier,
+      site: config.sites[at % config.sites.length]!.id,
+      direction: 'outbound',
+      codes: at % 10 === 0 ? ['EM_LONG', 'FAS_EARLY_ANSWER'] : ['EM_183_NO_180'],
+    })),
+  )
+  await insert('attempt_anomalies', rows)
 }
 
 /** What the identity pass would write: the demo has no certificates. */
@@ -119,8 +186,7 @@ async function storeChecks(): Promise<void> {
         : {}),
     })),
   )
-  const columns = Object.keys(values[0]!) as [string, ...string[]]
-  await engine.writer.insert({ table: 'identity_checks', columns, values, format: 'JSONEachRow' })
+  await insert('identity_checks', values)
 }
 
 interface PromAnswer {

@@ -150,9 +150,9 @@ export function countedCalls(seed: number): Attempt[] {
     const ended = how.durationMs == null ? {} : endedCall(invitedAtUs, how.durationMs)
     // Microseconds: sums of them are no round numbers of milliseconds.
     const pddMs = 'pddMs' in how ? how.pddMs! : Math.floor(random() ** 2 * 5_500_000) / 1_000
-    calls.push(
-      attempt({ ...of, attestation: LEVELS[level % LEVELS.length]!, ...how, ...ended, invitedAtUs, pddMs }),
-    )
+    const cancelledAtUs = isGivenUp(how) ? invitedAtUs + 100_000 + (invitedAtUs % 40e6) : 0
+    const times = { invitedAtUs, pddMs, cancelledAtUs }
+    calls.push(attempt({ ...of, attestation: LEVELS[level % LEVELS.length]!, ...how, ...ended, ...times }))
   }
   for (const { of, perMinute, from = 0, to = MINUTES, silence, trouble } of LEGS) {
     for (const [index, kind] of KINDS.entries()) call(of, from, kind, index)
@@ -167,6 +167,10 @@ export function countedCalls(seed: number): Attempt[] {
   }
   return calls
 }
+
+/** And its CANCEL was seen. */
+const isGivenUp = ({ cancelClass = '' }: Partial<Attempt>) =>
+  !['', 'CANCEL_RACE_200', 'ELSEWHERE'].includes(cancelClass)
 
 function isWithin(minute: number, span: readonly [number, number] | undefined): boolean {
   return span !== undefined && minute >= span[0] && minute < span[1]
@@ -274,12 +278,28 @@ function legCounts(calls: readonly Attempt[]): Counts {
       counts.add(named('kpi_denominator_total', { kpi: kpi.id }), atS, parts?.denominator ?? 0)
     }
     if (!isClosed) continue
+    if (isGivenUp(call)) countToCancel(counts, call)
     counts.add(named('dispositions_total', { disposition: call.disposition }), minuteS, 1)
     if (call.finalCode > 0) counts.add(named('responses_total', { code: String(call.finalCode) }), minuteS, 1)
     if (call.cancelClass !== '') counts.add(named('cancels_total', { class: call.cancelClass }), minuteS, 1)
     if (call.invited) counts.add(named('attestation_total', { level: call.attestation }), minuteS, 1)
   }
   return counts
+}
+
+function countToCancel(counts: Counts, call: Attempt): void {
+  const { minuteS, invitedAtUs, cancelledAtUs } = call
+  const labels = (part: string) => ({
+    __name__: `trunkscope_time_to_cancel_seconds_${part}`,
+    ...labelsOf(call),
+  })
+  const delayUs = cancelledAtUs - invitedAtUs
+  counts.add(labels('count'), minuteS, 1)
+  counts.add(labels('sum'), minuteS, delayUs, US)
+  for (const le of [...DELAY_EDGES.map(({ le }) => le), '+Inf']) {
+    const isBelow = le === '+Inf' || delayUs <= Number(le) * US
+    counts.add({ ...labels('bucket'), le }, minuteS, isBelow ? 1 : 0)
+  }
 }
 
 /** One minute of one leg. */

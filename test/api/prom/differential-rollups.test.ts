@@ -6,6 +6,7 @@
  *   points between minute marks         Prometheus extrapolates
  *   how a series ends, 24 h after       OpenMetrics knows no end of a series (rollup-source.test.ts has it)
  *   the minute that runs                nobody else knows of it (the same)
+ *   trunks                              states are judged and peaks are looked up, nothing is sampled (routes/trunks.test.ts)
  * Asked in other words:
  *   `sum_over_time(x[5m])`              `[4m59s]` there: 2.x closes a window at both ends
  *   objectives                          worked out at each point, they hold for no longer: asked there with a lookback of a
@@ -156,7 +157,8 @@ function filled(values: Record<string, readonly string[]>): string[] {
     ...expressionsOf(boardsInFiles()).map(({ expr }) => expr),
     ...rulesInFile().map(({ data }) => data[0]!.model.expr!),
   ]
-  return [...new Set(written.map((expr) => withVariables(expr, values)))]
+  const compared = written.filter((expr) => !/trunkscope_(?:trunk|capacity)_/.test(expr))
+  return [...new Set(compared.map((expr) => withVariables(expr, values)))]
 }
 
 describe('dashboards and alert rules, answered as by Prometheus', () => {
@@ -166,8 +168,10 @@ describe('dashboards and alert rules, answered as by Prometheus', () => {
   test('everything, over a range', async () => {
     const { withSeries, refused } = await compareOver(PANEL, everything)
     expect(refused).toBe(0)
-    // No token of these calls was checked; test/dashboards/replay.test.ts has some that were.
-    expect(withSeries).toBe(everything.filter((expr) => !expr.includes('trunkscope_identity_')).length)
+    // No token of these calls was checked, nothing is suspected of them, there was no week before, and too few were given up
+    // for a 95th percentile: test/dashboards/ has all of it.
+    const without = /trunkscope_identity_|trunkscope_suspicions_|offset 7d|time_to_cancel.* >= 100/
+    expect(withSeries).toBe(everything.filter((expr) => !without.test(expr)).length)
   }, 120_000)
 
   test('everything, at a point', async () => {
@@ -233,6 +237,7 @@ describe('generated expressions over the real names and labels', () => {
       'trunkscope_attestation_total',
       'trunkscope_post_dial_delay_seconds_sum',
       'trunkscope_post_dial_delay_seconds_count',
+      'trunkscope_time_to_cancel_seconds_sum',
       'trunkscope_kpi_numerator_total',
       'trunkscope_kpi_denominator_total',
       'trunkscope_agent_frames_total',

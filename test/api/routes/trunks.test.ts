@@ -29,9 +29,10 @@ const CONFIG = configSchema.parse({
 let store: TestStore
 let app: App
 let version = 0n
+let nowMs = (NOON_S + 3_600) * 1_000 - 20_000
 beforeAll(async () => {
   store = await TestStore.open()
-  app = await store.app({ config: CONFIG })
+  app = await store.app({ config: CONFIG, nowMs: () => nowMs })
 })
 afterAll(async () => {
   await app.close()
@@ -97,6 +98,31 @@ const calls = (far: string, from: number, to: number, many: number) =>
     }),
   )
 
+/** What `/prom` says: labels as they are told apart by, then the values. */
+async function prom(from: App, query: string, times: Record<string, number>, ...labels: string[]) {
+  const asked = new URLSearchParams({
+    query,
+    ...Object.fromEntries(Object.entries(times).map(([name, value]) => [name, String(value)])),
+  })
+  const { data, error } = (
+    await from.inject({ url: `/prom/api/v1/query${'step' in times ? '_range' : ''}?${asked}` })
+  ).json() as {
+    error?: string
+    data?: {
+      result: { metric: Record<string, string>; value: [number, string]; values?: [number, string][] }[]
+    }
+  }
+  if (data === undefined) return [error]
+  return data.result
+    .map(({ metric, value, values }) =>
+      [...labels.map((label) => metric[label] ?? '-'), ...(values ?? [value]).map(([, text]) => text)].join(
+        ' ',
+      ),
+    )
+    .sort()
+}
+const HOUR_LATER = { time: NOON_S + 3_600 }
+
 describe('/v1/trunks', () => {
   test('without anything seen, configured peers of one address are unknown trunks', async () => {
     const { status, body } = await get<Trunks>(app, '/v1/trunks')
@@ -107,6 +133,17 @@ describe('/v1/trunks', () => {
       ['beta~dal~198.51.100.20~5060', 'unknown', 'nothing was seen of it', null],
     ])
     expect(body.thresholds).toMatchObject({ trunk_down_exchanges: 3, trunk_unknown_minutes: 10 })
+
+    const peers = [
+      '2001:DB8:0::10/128',
+      '198.51.100.10/32',
+      { cidr: '198.51.100.10/32', direction: 'inbound' },
+    ]
+    const twice = configSchema.parse({ ...CONFIG, carriers: [{ id: 'alpha', peers }] })
+    const listed = await store.app({ config: twice })
+    const { body: once } = await get<Trunks>(listed, '/v1/trunks')
+    await listed.close()
+    expect(once.trunks.map(({ id }) => id)).toEqual(['alpha~dal~2001:db8::10', 'alpha~dal~198.51.100.10'])
   })
 
   test('a trunk that stops answering is down, with when and why, and its calls are seen to move', async () => {
@@ -168,6 +205,42 @@ describe('/v1/trunks', () => {
     )
     expect(metrics).toContain('trunkscope_trunks{state="down"} 1\n')
 
+    expect(metrics).toContain(
+      'trunkscope_trunk_changes{carrier="alpha",site="dal",address="198.51.100.10"} 2\n',
+    )
+    expect(metrics).toContain(
+      `trunkscope_trunk_changed_timestamp_seconds{carrier="alpha",site="dal",address="198.51.100.10"} ${NOON_S + 42 * 60}\n`,
+    )
+
+    // The collector stands still: what was judged a moment ago is not what is known now.
+    nowMs += 180_000
+    const { body: later } = await app.inject({ url: '/metrics' })
+    nowMs -= 180_000
+    expect(later).not.toContain('trunkscope_trunk_up{')
+    expect(later).toContain('trunkscope_trunks{state="unknown"} 3\n')
+
+    const states = await prom(app, 'trunkscope_trunk_state_seconds', HOUR_LATER, 'address', 'state')
+    expect(states).toEqual(
+      body.trunks
+        .map(({ address, state, since }) => {
+          return `${address} ${state} ${NOON_S + 3_600 - Date.parse(since!) / 1_000}`
+        })
+        .sort(),
+    )
+    expect(await prom(app, 'trunkscope_trunk_flaps > 0', HOUR_LATER, 'carrier', 'site', 'address')).toEqual([
+      'alpha dal 198.51.100.10 2',
+    ])
+    const range = { start: NOON_S + 38 * 60, end: NOON_S + 44 * 60, step: 60 }
+    const reachable = 'trunkscope_trunk_reachable{carrier="alpha",address=~".*[.]10"}'
+    expect(await prom(app, reachable, range, 'address')).toEqual(['198.51.100.10 1 1 1 1 0.5 0 0'])
+    expect(await prom(app, 'trunkscope_trunk_state_seconds{state="down"}', range, 'state')).toEqual([
+      'down 60 120',
+    ])
+    expect(await prom(app, 'trunkscope_trunk_reachable{site!="dal"}', HOUR_LATER)).toEqual([])
+    expect((await prom(app, 'max_over_time(trunkscope_trunk_reachable[1h])', HOUR_LATER))[0]).toMatch(
+      /^unsupported: max_over_time of trunkscope_trunk_reachable/,
+    )
+
     const { body: page } = await app.inject({ url: '/trunks' })
     expect(page).toContain('12:42')
     expect(page).toMatch(/aria-label="198\.51\.100\.10, last 24 hours: up [\d.]+[^"]*down/)
@@ -191,6 +264,14 @@ describe('/v1/trunks', () => {
     const late = await get<Trunks>(behind, '/v1/trunks')
     expect(late.body.trunks[0]).toMatchObject({ state: 'unknown', seen_state: 'up' })
     expect(late.body.trunks[0]!.why).toMatch(/^the collector is 20 min behind; before: /)
+    // Of the newest point nobody knows; before it the trunk was up.
+    const times = { start: NOON_S + 38 * 60, end: NOON_S + 40 * 60, step: 60 }
+    const one = '{address="198.51.100.10"}'
+    expect(await prom(behind, `trunkscope_trunk_reachable${one}`, times)).toEqual(['1 1'])
+    expect(await prom(behind, `trunkscope_trunk_state_seconds${one}`, times, 'state')).toEqual([
+      'unknown 0',
+      'up 2280 2340',
+    ])
     await behind.close()
   })
 
@@ -235,7 +316,38 @@ describe('/v1/capacity', () => {
     expect(metrics).toContain(`trunkscope_trunk_concurrent_calls_peak{${labels}} 4\n`)
     expect(metrics).toContain(`trunkscope_trunk_concurrent_calls_limit{${labels}} 3\n`)
     expect(metrics).toContain(`trunkscope_trunk_calls_per_second_limit{${labels}} 10\n`)
+    const peak = 'trunkscope_capacity_concurrent_calls_peak'
+    const limit = 'trunkscope_capacity_concurrent_calls_limit'
+    const at = { time: NOON_S + 3_660 }
+    expect(await prom(later, peak, at, 'scope', 'carrier', 'site', 'address')).toEqual([
+      'carrier alpha - - 4',
+      'carrier_site alpha dal - 4',
+      'site - dal - 4',
+      'trunk alpha dal 198.51.100.10 4',
+    ])
+    expect(
+      await prom(later, `${peak}{scope=~"trunk|site",site=~"d.*",carrier="alpha"}`, at, 'scope'),
+    ).toEqual(['trunk 4'])
+    expect(await prom(later, `${limit} - ${peak}`, at, 'scope', 'carrier')).toEqual(['carrier alpha -1'])
+    expect(await prom(later, 'trunkscope_capacity_calls_per_second_limit', at, 'carrier')).toEqual([
+      'alpha 10',
+    ])
+    // Not before the hour is over.
+    const around = { start: NOON_S + 3_540, end: NOON_S + 3_600, step: 60 }
+    expect(await prom(later, `${peak}{scope="carrier"}`, around)).toEqual(['4'])
     await later.close()
+    // A quiet hour has no peak, and what is contracted holds on.
+    const quiet = await store.app({ config: CONFIG, live: () => liveStatus({ asOfUs: NOON_US + 9_000e6 }) })
+    const twoLater = { time: NOON_S + 9_000 }
+    expect(await prom(quiet, peak, twoLater)).toEqual([])
+    expect(await prom(quiet, limit, twoLater, 'scope')).toEqual(['carrier 3'])
+    expect(await prom(quiet, `max_over_time(${peak}{scope="carrier"}[24h]) / ${limit}`, twoLater)).toEqual([
+      String(4 / 3),
+    ])
+    expect(await prom(quiet, `max_over_time(${peak}{scope="carrier"}[1h])`, twoLater)).toEqual([])
+    expect((await prom(quiet, `sum_over_time(${peak}[1h])`, twoLater))[0]).toMatch(/use max_over_time/)
+    expect((await prom(quiet, `max_over_time(${limit}[1h])`, twoLater))[0]).toMatch(/it is that of now/)
+    await quiet.close()
   })
 
   test('503s in seconds near the limit are a suspicion in words', async () => {
@@ -285,6 +397,11 @@ test('who may see one carrier gets its trunks and no sum of a site', async () =>
   expect(await ask('/v1/trunks')).toContain('beta~dal~198.51.100.20~5060')
   expect(JSON.parse(await ask('/v1/capacity')).groups).toEqual([])
   expect(await ask('/trunks')).not.toMatch(/alpha|198\.51\.100\.1[01]/i)
+  const series = await ask('/prom/api/v1/query?query=trunkscope_trunk_state_seconds')
+  expect(series).toContain('198.51.100.20:5060')
+  expect(series).not.toMatch(/alpha|198\.51\.100\.1[01]/)
+  const peaks = await ask('/prom/api/v1/query?query=trunkscope_capacity_concurrent_calls_peak')
+  expect(JSON.parse(peaks).data.result).toEqual([])
   expect(JSON.parse(await ask('/v1/trunks/alpha~dal~198.51.100.10')).code).toBe(
     'TRUNKSCOPE_API_NO_SUCH_TRUNK',
   )
