@@ -41,7 +41,8 @@ export const TABLE_ACCESS: Readonly<Record<string, 'carrier' | 'leg' | 'all' | '
   store_checkpoints: 'none',
   store_claims: 'none',
   stale_minutes: 'none',
-  recompute_jobs: 'none',
+  // When a recompute reached into which time: its sums, which name carriers, are no column that the api reads.
+  recompute_jobs: 'all',
   recompute_buckets: 'none',
   call_attempts_new: 'none',
   call_attempts_before: 'none',
@@ -198,7 +199,9 @@ function filtersOf({ carriers }: Principal, leg: Leg | undefined): Record<string
     leg === undefined
       ? '0'
       : `call_id = ${sqlText(leg.callId)} AND source_address IN (${leg.addresses.map(sqlText).join(', ')}) ` +
-        `AND destination_address IN (${leg.addresses.map(sqlText).join(', ')})`
+        `AND destination_address IN (${leg.addresses.map(sqlText).join(', ')})` +
+        // What an SBC sends to itself is of another leg.
+        (new Set(leg.addresses).size === 1 ? '' : ' AND source_address != destination_address')
   const conditionOf = { carrier: ofCarrier, leg: ofLeg, none: '0', all: undefined }
   return Object.fromEntries(
     Object.entries(TABLE_ACCESS).flatMap(([table, access]) => {

@@ -53,7 +53,18 @@ export const identityCheck = z
 
 export type IdentityCheckJson = z.output<typeof identityCheck>
 
-type Row = Record<string, string> & { dest: string[]; findings: string[]; stir_reasons: string[] }
+/** A row of `identity_checks` as the store gives it, by the columns of `IDENTITY_CHECK_SELECTION`. */
+export type IdentityCheckRow = Record<string, string> & {
+  dest: string[]
+  findings: string[]
+  stir_reasons: string[]
+}
+
+/** Without `raw_claims`: thousands of characters that a stranger wrote. */
+export const IDENTITY_CHECK_SELECTION = `position, depth, form, ppt, attest, orig, dest, diverted, origid, iat, iat_delta_ms, x5u, signer_id, spc,
+       certificate_sha256, certificate_subject, certificate_not_after, signature, signature_reason, verified, findings,
+       orig_match, dest_match, chain, verstat, attestation_info, origination_id, stir_reasons,
+       toUInt32(checked_at) AS checked_s`
 
 /** @param minuteS `minute` of the attempt, seconds since 1970 */
 export async function readIdentityChecks(
@@ -61,21 +72,18 @@ export async function readIdentityChecks(
   attemptId: string,
   minuteS: number,
 ): Promise<IdentityCheckJson[]> {
-  return readers.selectMasked<Row, IdentityCheckJson>(
-    `SELECT position, depth, form, ppt, attest, orig, dest, diverted, origid, iat, iat_delta_ms, x5u, signer_id, spc,
-       certificate_sha256, certificate_subject, certificate_not_after, signature, signature_reason, verified, findings,
-       orig_match, dest_match, chain, raw_claims, verstat, attestation_info, origination_id, stir_reasons,
-       toUInt32(checked_at) AS checked_s
+  return readers.selectMasked<IdentityCheckRow, IdentityCheckJson>(
+    `SELECT ${IDENTITY_CHECK_SELECTION}, raw_claims
      FROM identity_checks FINAL
      WHERE minute = toDateTime({minute:UInt32}, 'UTC') AND attempt_id = toFixedString(unhex({id:String}), 16)
      ORDER BY position, depth`,
     { minute: minuteS, id: attemptId },
-    jsonOf,
-    masked,
+    identityCheckOf,
+    maskedCheck,
   )
 }
 
-function jsonOf(row: Row): IdentityCheckJson {
+export function identityCheckOf(row: IdentityCheckRow): IdentityCheckJson {
   const notAfterS = Number(row.certificate_not_after)
   return {
     position: Number(row.position),
@@ -89,7 +97,7 @@ function jsonOf(row: Row): IdentityCheckJson {
       div: row.diverted!,
       orig_id: row.origid!,
       iat_s: Number(row.iat),
-      raw_claims: row.raw_claims!,
+      raw_claims: row.raw_claims ?? '',
     },
     signed: {
       signature: row.signature as IdentityCheckJson['signed']['signature'],
@@ -118,7 +126,7 @@ function jsonOf(row: Row): IdentityCheckJson {
 }
 
 /** Whatever the wire wrote may hold a number, and raw claims hold them in forms that nobody can tell. */
-function masked(check: IdentityCheckJson): IdentityCheckJson {
+export function maskedCheck(check: IdentityCheckJson): IdentityCheckJson {
   const { claimed, signed } = check
   return {
     ...check,

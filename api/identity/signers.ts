@@ -87,7 +87,8 @@ export function rangeParametersOf({ fromUs, toUs }: Span, where: Where): Record<
     from: Math.floor(fromUs / 1e6),
     to: Math.floor(toUs / 1e6),
     carriers: [...(where.carrier ?? [])],
-    sites: [...(where.site ?? [])],
+    // A site that nothing tells is stored as ''.
+    sites: (where.site ?? []).map((site) => (site === 'unknown' ? '' : site)),
     directions: [...(where.direction ?? [])],
   }
 }

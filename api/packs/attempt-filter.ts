@@ -10,12 +10,12 @@ export interface PackScope {
 }
 
 const MINUTES = `minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')`
-const OF_CARRIER = `party = 'carrier' AND carrier = {carrier:String}`
+export const OF_CARRIER = `party = 'carrier' AND carrier = {carrier:String}`
 
 /** Of the carrier, by the minute of the INVITE. */
 export const IN_WINDOW = `${OF_CARRIER} AND state != 'fragment' AND ${MINUTES}`
 
-/** Verdicts on attempts in the window. */
+/** Verdicts on attempts in the window, and what else evidence passes say of them. */
 export const VERDICTS_IN_WINDOW = `${OF_CARRIER} AND ${MINUTES}`
 
 /** For the place of a table: the attempts of the window as they are judged. */
@@ -24,7 +24,9 @@ export const ATTEMPTS_IN_WINDOW = judgedAttempts({
   where: `${OF_CARRIER} AND state != 'fragment'`,
 })
 
-export function windowParameters({ request: { carrier, fromS, toS } }: PackScope): Record<string, unknown> {
+export function windowParameters({
+  request: { carrier, fromS, toS },
+}: Pick<PackScope, 'request'>): Record<string, unknown> {
   return { carrier, from_s: fromS, to_s: toS }
 }
 

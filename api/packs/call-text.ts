@@ -8,9 +8,12 @@
 import type { AttemptJson } from '../attempts/attempt-json.js'
 import type { CallLadder } from '../attempts/call-ladder.js'
 import type { LadderMessage } from '../attempts/ladder.js'
+import type { IdentityCheckJson } from '../identity/attempt-identity.js'
 import { visible } from '../page/html.js'
 import { secondsText, signed } from '../page/ladder-svg.js'
 import { isoOf } from '../time-span.js'
+import type { AttemptEvidence } from './attempt-evidence.js'
+import { cancelBlameOf } from './cancel-blame.js'
 import { MESSAGES_MAX } from './sample-calls.js'
 
 const PROTOCOLS: Readonly<Record<number, string>> = { 6: 'TCP', 17: 'UDP', 22: 'TLS', 132: 'SCTP' }
@@ -20,8 +23,10 @@ export function* callText(
   attempt: AttemptJson,
   ladder: CallLadder,
   messages: readonly LadderMessage[],
+  evidence: AttemptEvidence,
 ): Generator<string> {
   yield `${record(attempt)}\n\n`
+  yield evidenceText(evidence)
   if (messages.length === 0) {
     yield 'No message of this attempt is stored any more: raw messages are kept for a shorter time than attempts.\n'
     return
@@ -57,8 +62,37 @@ function record(attempt: AttemptJson): string {
     `INVITE at ${at} UTC, ${attempt.direction}, site ${attempt.site || 'unknown'}, SBC ${attempt.sbc_address || 'not told'}, carrier side ${endOf(attempt.far_address, attempt.far_port)}`,
     `From ${oneLine(attempt.calling_number || attempt.from_number || 'not told')} to ${oneLine(attempt.called_number || attempt.dialled_number || 'not told')}`,
     `Call-ID ${oneLine(attempt.call_id)}`,
-    `${final}${cause}; ${attempt.disposition}${attempt.cancel_class === '' ? '' : `, ${attempt.cancel_class}`}; ${attempt.rang ? 'it rang (18x)' : 'nothing rang (no 18x)'}; ${delay}`,
+    `${final}${cause}; ${attempt.disposition}${attempt.cancel_class === '' ? '' : `, ${attempt.cancel_class} (fault: ${cancelBlameOf(attempt)})`}; ${attempt.rang ? 'it rang (18x)' : 'nothing rang (no 18x)'}; ${delay}`,
   ].join('\n')
+}
+
+/** Three words a token: what it claims, what its signature says, what all steps together say. */
+function evidenceText({ verdict, suspicions, suspicionsBy, tokens, isCut }: AttemptEvidence): string {
+  const lines = [
+    verdict === null
+      ? ''
+      : `Other legs decided: ${verdict.because}; this leg alone would be ${[verdict.fold.disposition, verdict.fold.cancel_class].filter(Boolean).join(', ')}`,
+    suspicionsBy === 'not_looked_at'
+      ? 'Suspicions: nobody has looked yet'
+      : `Suspicions, from signalling only: ${suspicions.length === 0 ? 'none' : suspicions.join(', ')}${suspicionsBy === 'record' ? '; its messages were gone when it was looked at' : ''}`,
+    tokens.length === 0 ? 'Identity: nothing was found, or nobody looked' : 'Identity',
+    ...tokens.map((check) => `  ${tokenLine(check)}`),
+    isCut ? '  There are more tokens than a pack reads of one attempt.' : '',
+  ]
+  return `${lines.filter((line) => line !== '').join('\n')}\n\n`
+}
+
+function tokenLine({ position, depth, form, claimed, signed, verified, verstat }: IdentityCheckJson): string {
+  if (form === 'none') return oneLine(`no token; verstat ${verstat || 'none'}`)
+  const deltaMs = verified.iat_delta_ms
+  const age =
+    deltaMs === null ? '' : `, made ${Math.abs(deltaMs)} ms ${deltaMs < 0 ? 'after' : 'before'} the INVITE`
+  const signer = signed.signer_id === '' ? '' : ` by ${signed.signer_id}`
+  return oneLine(
+    `${position}${depth > 0 ? `, nested ${depth} deep` : ''}: claimed ${claimed.ppt || 'no ppt'} ${claimed.attest || 'no level'}${age}; ` +
+      `signed ${signed.signature.replace('_', ' ')}${signer}${signed.reason === '' ? '' : ` (${signed.reason})`}; ` +
+      `verified ${verified.verdict.replace('_', ' ')}${verified.findings.length === 0 ? '' : ` (${verified.findings.join(', ')})`}`,
+  )
 }
 
 function arrowLine(arrow: CallLadder['arrows'][number], { parties }: CallLadder): string {

@@ -1,6 +1,6 @@
 /**
- * How many attempts of the window failed, by day, hour, site, direction, class, final response, Q.850 cause, disposition and
- * destination prefix: one statement, so that all of them are of the same attempts.
+ * How many attempts of the window failed, by day, hour, site, direction, class, final response, Q.850 cause, disposition, cancel
+ * class and destination prefix: one statement, so that all of them are of the same attempts.
  *
  * Closed attempts only. A prefix is what the scorecard calls one (destinations.ts): at most seven digits of the routing
  * number and never its last four, named from ten attempts on.
@@ -21,6 +21,7 @@ export const SECTIONS = [
   'final_code',
   'q850_cause',
   'disposition',
+  'cancel_class',
   'prefix',
 ] as const
 export type Section = (typeof SECTIONS)[number]
@@ -47,12 +48,13 @@ export async function readCounts(readers: Readers, scope: PackScope): Promise<Co
      FROM (SELECT hit, arrayConcat(
          [('total', ''), ('day', toString(toUInt32(toStartOfDay(minute)))), ('hour', toString(toUInt32(toStartOfHour(minute)))),
           ('site', toString(site)), ('direction', toString(direction)), ('final_code', toString(final_code)),
-          ('q850_cause', toString(q850_cause)), ('disposition', toString(disposition)), ('prefix', toString(destination))],
+          ('q850_cause', toString(q850_cause)), ('disposition', toString(disposition)), ('cancel_class', toString(cancel_class)),
+          ('prefix', toString(destination))],
          arrayMap(id -> ('class', id), hit)) AS entries
-       FROM (SELECT ${classesHit(scope)} AS hit, minute, site, direction, final_code, q850_cause, disposition, destination
+       FROM (SELECT ${classesHit(scope)} AS hit, minute, site, direction, final_code, q850_cause, disposition, cancel_class, destination
          FROM ${ATTEMPTS_IN_WINDOW} WHERE state = 'closed'))
      ARRAY JOIN entries AS entry
-     WHERE section != 'prefix' OR name != ''
+     WHERE section NOT IN ('prefix', 'cancel_class') OR name != ''
      GROUP BY section, name
      HAVING section != 'prefix' OR attempts >= {named_from:UInt32}
      ORDER BY section, if(section = 'prefix', -toInt64(failures), 0), length(name), name

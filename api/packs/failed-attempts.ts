@@ -1,15 +1,20 @@
 /**
- * The attempts that failed as asked: all of them as a table, up to a cap that is told, and the sample whose calls are shown.
+ * The attempts that failed as asked, with what evidence passes say of each: all of them as a table, up to a cap that is told,
+ * their Identity tokens as another, and the sample whose calls are shown.
  *
  * The sample are those with the smallest ids. An id is the SHA-256 of its key (leg, Call-ID, From tag), so that nobody chose
  * them, over the window they lie as the failures do, and whoever has attempts.csv can check the choice.
  */
+import type { AnomalyCode } from '../../schemas/anomalies.js'
 import { judgedAttempts } from '../../schemas/judged-attempts.js'
+import type { VerdictRule } from '../../schemas/verdicts.js'
 import { type AttemptJson, attemptJsonOf, attemptSelection } from '../attempts/attempt-json.js'
 import type { FoundAttempt } from '../attempts/search.js'
+import type { SeenDeps } from '../deps.js'
 import { maskedAttempt } from '../masking.js'
 import type { Readers } from '../readers.js'
 import { type Cell, csvOf } from '../scorecards/csv.js'
+import { ATTEMPTS_AT_ONCE, type AttemptEvidence, readEvidence } from './attempt-evidence.js'
 import {
   ATTEMPTS_IN_WINDOW,
   classesHit,
@@ -18,6 +23,8 @@ import {
   type PackScope,
   windowParameters,
 } from './attempt-filter.js'
+import { type CancelBlame, cancelBlameOf } from './cancel-blame.js'
+import { type IdentityCounts, IdentityTable } from './identity-table.js'
 
 export const LISTED_MAX = 50_000
 const PAGE = 2_000
@@ -70,38 +77,109 @@ const COLUMNS = [
   'minute',
 ] as const
 
+/** Behind them, of what is no column of an attempt. */
+const MORE_COLUMNS = [
+  'classes',
+  'cancel_blame',
+  'verdict',
+  'verdict_because',
+  'leg_alone_disposition',
+  'leg_alone_cancel_class',
+  'suspicions',
+  'suspicions_by',
+  'identity_tokens',
+] as const
+
 export interface Listed {
-  /** CSV, a piece a page; the first has the header. */
+  /** CSV, in pieces; the first has the header. */
   parts: string[]
   listed: number
+  /** Of the listed attempts. */
+  identity: { parts: readonly string[]; counts: IdentityCounts }
+  evidence: EvidenceCounts
 }
+
+/** How many of the listed attempts have it. */
+export interface EvidenceCounts {
+  blames: Partial<Record<CancelBlame, number>>
+  verdicts: Partial<Record<VerdictRule, number>>
+  suspicions: Partial<Record<AnomalyCode, number>>
+  /** In minutes that the pass about early media has not looked at. */
+  notLookedAt: number
+  /** Whose messages were gone when it looked. */
+  byRecord: number
+}
+
+const IN_PAGE = `minute >= toDateTime({first_s:UInt32}, 'UTC') AND minute <= toDateTime({last_s:UInt32}, 'UTC')`
+const ATTEMPTS_IN_PAGE = judgedAttempts({ minutes: IN_PAGE, where: IN_WINDOW })
 
 /** By minute, then by id: the order of the table in the store. */
 export async function listFailed(
-  readers: Readers,
+  { readers, config }: Pick<SeenDeps, 'readers' | 'config'>,
   scope: PackScope,
   breath: () => Promise<void>,
+  listedMax = LISTED_MAX,
 ): Promise<Listed> {
   const names = COLUMNS.map((name) => (name.endsWith('_at_us') ? name.slice(0, -'_us'.length) : name))
-  const parts = [csvOf([[...names, 'classes']])]
+  const parts = [csvOf([[...names, ...MORE_COLUMNS]])]
+  const identity = new IdentityTable({ carrier: scope.request.carrier, config })
+  const evidence: EvidenceCounts = { blames: {}, verdicts: {}, suspicions: {}, notLookedAt: 0, byRecord: 0 }
   let listed = 0
   for (const { firstS, lastS } of await pagesOf(readers, scope)) {
     const rows = await readers.selectMasked<Record<string, unknown>, { attempt: AttemptJson; hit: string[] }>(
       `SELECT ${attemptSelection(false, new Set(COLUMNS))}, ${classesHit(scope)} AS hit
-       FROM ${ATTEMPTS_IN_WINDOW}
-       WHERE ${hasFailed(scope)}
-         AND minute >= toDateTime({first_s:UInt32}, 'UTC') AND minute <= toDateTime({last_s:UInt32}, 'UTC')
+       FROM ${ATTEMPTS_IN_PAGE} WHERE ${hasFailed(scope)}
        ORDER BY minute, attempt_id LIMIT {page:UInt32}`,
-      { ...windowParameters(scope), first_s: firstS, last_s: lastS, page: LISTED_MAX - listed },
+      { ...windowParameters(scope), first_s: firstS, last_s: lastS, page: listedMax - listed },
       (row) => ({ attempt: attemptJsonOf(row), hit: row.hit as string[] }),
       ({ attempt, hit }) => ({ attempt: maskedAttempt(attempt), hit }),
     )
-    parts.push(csvOf(rows.map(({ attempt, hit }) => [...cellsOf(attempt), hit.join(' ')])))
+    for (let at = 0; at < rows.length; at += ATTEMPTS_AT_ONCE) {
+      const some = rows.slice(at, at + ATTEMPTS_AT_ONCE)
+      const attempts = some.map(({ attempt }) => attempt)
+      const found = await readEvidence(readers, scope.request, attempts)
+      const both = some.map((row) => ({ ...row, evidence: found.get(row.attempt.attempt_id)! }))
+      parts.push(csvOf(both.map((row) => [...cellsOf(row.attempt), ...moreCellsOf(row)])))
+      for (const row of both) countEvidence(evidence, row)
+      identity.add(both)
+      await breath()
+    }
     listed += rows.length
-    await breath()
-    if (listed >= LISTED_MAX) break
+    if (listed >= listedMax) break
   }
-  return { parts, listed }
+  return { parts, listed, identity, evidence }
+}
+
+interface ListedRow {
+  attempt: AttemptJson
+  hit: readonly string[]
+  evidence: AttemptEvidence
+}
+
+function moreCellsOf({ attempt, hit, evidence }: ListedRow): Cell[] {
+  const { verdict, suspicions, suspicionsBy, tokens } = evidence
+  const cells: Record<(typeof MORE_COLUMNS)[number], Cell> = {
+    classes: hit.join(' '),
+    cancel_blame: cancelBlameOf(attempt),
+    verdict: verdict?.rule,
+    verdict_because: verdict?.because,
+    leg_alone_disposition: verdict?.fold.disposition,
+    leg_alone_cancel_class: verdict?.fold.cancel_class,
+    suspicions: suspicions.join(' '),
+    suspicions_by: suspicionsBy,
+    identity_tokens: tokens.filter(({ form }) => form !== 'none').length,
+  }
+  return MORE_COLUMNS.map((name) => cells[name])
+}
+
+function countEvidence(counts: EvidenceCounts, { attempt, evidence }: ListedRow): void {
+  const blame = cancelBlameOf(attempt)
+  if (blame !== '') counts.blames[blame] = (counts.blames[blame] ?? 0) + 1
+  const { verdict, suspicions, suspicionsBy } = evidence
+  if (verdict !== null) counts.verdicts[verdict.rule] = (counts.verdicts[verdict.rule] ?? 0) + 1
+  for (const code of suspicions) counts.suspicions[code] = (counts.suspicions[code] ?? 0) + 1
+  if (suspicionsBy === 'not_looked_at') counts.notLookedAt++
+  if (suspicionsBy === 'record') counts.byRecord++
 }
 
 /** Minutes that hold about a page together: few columns are read to find them, all columns of these minutes only. */

@@ -26,16 +26,19 @@ import { ladderSvg } from '../page/ladder-svg.js'
 import { ROWS } from '../scorecards/rows.js'
 import { targetResults } from '../scorecards/targets.js'
 import { isoOf, shown } from '../time-span.js'
+import { type AttemptEvidence, readEvidence } from './attempt-evidence.js'
 import type { PackScope } from './attempt-filter.js'
-import { asOfOf, readState } from './attempts-state.js'
+import { type AttemptsState, asOfOf, readState } from './attempts-state.js'
 import { callText } from './call-text.js'
 import { failureClasses } from './classes.js'
 import type { PackContents, WindowRow } from './contents.js'
 import { readCounts } from './counts.js'
 import { creditOf } from './credit.js'
 import { listFailed, sampleFailed } from './failed-attempts.js'
+import { formulasText } from './formulas.js'
+import { readWindowTokens } from './identity-window.js'
 import { manifestText } from './manifest.js'
-import { formulasText, readmeText } from './readme.js'
+import { readmeText } from './readme.js'
 import { type ReportCall, reportPage } from './report.js'
 import type { PackRequest } from './request.js'
 import { ladderMessagesOf, readSampleCalls, type SampleCall } from './sample-calls.js'
@@ -45,9 +48,8 @@ import { packageVersion } from './version.js'
 import { breather, PackZip } from './zip.js'
 
 const READ_MAX = 3
-/** Messages written to the pcap in one go. */
-const PCAP_SLICE = 200
-const UDP = 17
+/** Packets of the pcap that are packed in one go. */
+const PCAP_PIECE = 200
 
 export interface Pack {
   /** Without the ending; also the folder in it. */
@@ -60,7 +62,10 @@ export interface Pack {
 interface Read {
   contents: PackContents
   table: readonly string[]
+  identityTable: readonly string[]
   calls: readonly SampleCall[]
+  /** Of the sample calls, by id. */
+  evidence: ReadonlyMap<string, AttemptEvidence>
 }
 
 export async function makePack(deps: SeenDeps, request: PackRequest): Promise<Pack> {
@@ -92,21 +97,32 @@ async function readPack(
   const pddTargetS = configured?.targets?.pdd_p95_s
   const classes = failureClasses(pddTargetS === undefined ? undefined : pddTargetS * 1_000)
   const scope: PackScope = { request, classes: classes.filter(({ id }) => request.classes.includes(id)) }
-  const sums = await readSums(deps, request)
   const state = await readState(readers, scope, request.asOfS)
   let asOfS = asOfOf(request, state, deps.nowUs())
+  const sums = await readSums(deps, request)
   const counts = await readCounts(readers, scope)
-  const table = await listFailed(readers, scope, breath)
-  const sample = await readSampleCalls(readers, await sampleFailed(readers, scope), breath)
+  const table = await listFailed(deps, scope, breath)
+  const tokens = await readWindowTokens(deps, request)
+  const sampled = await sampleFailed(readers, scope)
+  const sample = await readSampleCalls(readers, sampled, breath)
+  const evidence = await readEvidence(
+    readers,
+    request,
+    sampled.map(({ attempt }) => attempt),
+  )
   if (request.asOfS === undefined) asOfS = Math.max(asOfS, sample.storedS)
   else if (sample.storedS > asOfS) throw storedAgain(asOfS, sample.storedS)
   const tap = await readTapWindow(deps, request)
   const after = await readState(readers, scope, request.asOfS)
-  if (after.digest !== state.digest || after.attempts !== state.attempts) return undefined
+  // What was stored meanwhile is later than the moment that was asked for.
+  asOfOf(request, after, deps.nowUs())
+  if (!isSameState(after, state)) return undefined
   const asOf = isoOf(asOfS * 1e6)
   return {
     calls: sample.calls,
     table: table.parts,
+    identityTable: table.identity.parts,
+    evidence,
     contents: {
       request,
       asOf,
@@ -125,6 +141,10 @@ async function readPack(
       credit: creditOf(configured, sums, request),
       tap,
       listed: table.listed,
+      evidence: table.evidence,
+      identity: table.identity.counts,
+      tokens,
+      thresholds: { ...config.thresholds.early_media, ...config.thresholds.fas },
       calls: {
         given: sample.calls.length,
         without_messages: sample.calls.filter(({ messages }) => messages.length === 0).length,
@@ -138,12 +158,21 @@ async function readPack(
           configured?.targets ?? null,
           configured?.credits ?? null,
           configured?.monthly_charge ?? null,
+          configured?.spcs ?? null,
           config.thresholds,
         ]),
       ),
       repeat: addressOf(request, asOf),
     },
   }
+}
+
+function isSameState(one: AttemptsState, other: AttemptsState): boolean {
+  return (
+    one.digest === other.digest &&
+    one.evidenceDigest === other.evidenceDigest &&
+    one.attempts === other.attempts
+  )
 }
 
 /** From the attempts themselves: rollups know nothing of `as_of`. */
@@ -200,7 +229,7 @@ function rowsOf(sums: Sums): WindowRow[] {
 async function* packBytes(
   deps: SeenDeps,
   name: string,
-  { contents, table, calls }: Read,
+  { contents, table, identityTable, calls, evidence }: Read,
   breath: () => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   const zip = new PackZip(name, Date.parse(contents.asOf), breath)
@@ -210,18 +239,21 @@ async function* packBytes(
   yield* zip.file('counts.csv', [countsCsv(contents.counts)])
   yield* zip.file('counts.json', [countsJson(contents)])
   yield* zip.file('scorecard.csv', [scorecardCsv(contents)])
-  yield* zip.file('scorecard.json', [json({ rows: contents.rows, targets: contents.targets })])
+  yield* zip.file('scorecard.json', [json(scorecardOf(contents))])
   yield* zip.file('credit.json', [json(contents.credit)])
   yield* zip.file('tap.csv', [tapCsv(contents)])
   yield* zip.file('formulas.txt', [formulasText(contents)])
   yield* zip.file('attempts.csv', table)
+  yield* zip.file('identity.csv', identityTable)
+  yield* zip.file('identity.json', [json(identityOf(contents))])
   for (const { call, file } of files) {
     const drawn = ladderMessagesOf(call)
-    const ladder = ladderOfCall(deps, contents, call, drawn)
+    const found = evidence.get(call.attempt.attempt_id)!
+    const ladder = ladderOfCall(deps, contents, call, drawn, found)
     if (drawn.length > 0) yield* zip.file(`${file}.svg`, [ladderSvg(ladder).text, '\n'])
-    yield* zip.file(`${file}.txt`, callText(attemptFor(deps, call), ladder, drawn))
+    yield* zip.file(`${file}.txt`, callText(attemptFor(deps, call), ladder, drawn, found))
   }
-  yield* zip.file('calls.pcap', pcapParts(calls.flatMap(({ messages }) => messages)))
+  yield* zip.file('calls.pcap', pcapPieces(calls.flatMap(({ messages }) => messages)))
   const scope = deps.principal.carriers === 'all' ? 'all' : 'some'
   yield* zip.file('manifest.json', [manifestText(contents, scope, zip.sums)])
   yield* zip.file(
@@ -240,6 +272,7 @@ function ladderOfCall(
   { carrier }: PackContents,
   call: SampleCall,
   messages: ReturnType<typeof ladderMessagesOf>,
+  { verdict }: AttemptEvidence,
 ): CallLadder {
   const attempt = attemptFor(deps, call)
   const names = new Map([[attempt.far_address, carrier.name]])
@@ -257,7 +290,7 @@ function ladderOfCall(
       },
     ],
     ...drawn,
-    explanation: explanationOf(attempt, drawn.arrows, deps.config.thresholds),
+    explanation: explanationOf(attempt, drawn.arrows, deps.config.thresholds, verdict),
     is_cut: call.isCut,
   }
 }
@@ -278,15 +311,16 @@ function reportCall({ call: { attempt, messages }, file }: { call: SampleCall; f
 }
 
 /** In the order of capture over all calls. */
-function* pcapParts(messages: readonly StoredMessage[]): Generator<Uint8Array> {
+function* pcapPieces(messages: readonly StoredMessage[]): Generator<Uint8Array> {
   const sorted = [...messages].sort((a, b) => a.capturedAtUs - b.capturedAtUs)
-  // Numbers of a TCP connection go on from message to message: with one in it the file is written in one go.
-  const slice = sorted.every(({ ipProtocol }) => ipProtocol === UDP) ? PCAP_SLICE : Math.max(1, sorted.length)
-  for (let at = 0; at === 0 || at < sorted.length; at += slice) {
-    const parts = pcapOf(sorted.slice(at, at + slice))
-    // The header of the file stands once.
-    yield Buffer.concat(at === 0 ? parts : parts.slice(1))
+  let piece: Uint8Array[] = []
+  for (const part of pcapOf(sorted)) {
+    piece.push(part)
+    if (piece.length < PCAP_PIECE) continue
+    yield Buffer.concat(piece)
+    piece = []
   }
+  yield Buffer.concat(piece)
 }
 
 function addressOf({ carrier, fromS, toS, classes, calls }: PackRequest, asOf: string): string {
@@ -305,6 +339,20 @@ function nameOf({ carrier, from, to, asOf, request }: PackContents): string {
 /** Not when rows were stored: that is of the store, not of the attempts. */
 function countsJson({ state: { attempts, closed, open, incomplete, digest }, counts }: PackContents): string {
   return json({ attempts, closed, open, incomplete, attempts_digest: digest, counts })
+}
+
+function scorecardOf({ rows, tokens, targets }: PackContents) {
+  return { rows, signatures: tokens.rows, targets }
+}
+
+/** What identity.csv holds in sums, and beside it all tokens of the window. */
+function identityOf({ identity, tokens }: PackContents) {
+  return {
+    of_listed_attempts: identity,
+    of_the_window: tokens.directions,
+    attempts_looked_at: tokens.lookedAt,
+    attempts_carrying_one: tokens.carrying,
+  }
 }
 
 function json(value: unknown): string {

@@ -1,14 +1,14 @@
-/** README.txt and formulas.txt of a pack: what it is, how to check it, what the words mean, and what is not in it. */
-import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
+/** README.txt of a pack: what it is, how to check it, and what is not in it. */
 import { wilsonInterval } from '../kpi/interval.js'
-import { appendixOf } from '../scorecards/scorecard.js'
+import { TOKENS_MAX } from './attempt-evidence.js'
 import type { PackContents } from './contents.js'
 import { PREFIXES_MAX, totalOf } from './counts.js'
 import { LISTED_MAX } from './failed-attempts.js'
+import type { DirectionTokens } from './identity-window.js'
 import { MESSAGES_MAX } from './sample-calls.js'
 
 export function readmeText(pack: PackContents): string {
-  return `${[head(pack), result(pack), credit(pack), files(pack), calls(pack), missing(pack), CHECK, again(pack)].join('\n\n')}\n`
+  return `${[head(pack), result(pack), credit(pack), files(pack), identity(pack), evidence(pack), calls(pack), missing(pack), CHECK, again(pack)].join('\n\n')}\n`
 }
 
 function head({ carrier, from, to, asOf, classes, version }: PackContents): string {
@@ -71,17 +71,78 @@ function files({ counts, listed }: PackContents): string {
   const { failures } = totalOf(counts)
   return `FILES
 report.html      the same to read and to print
-counts.csv/json  attempts and failures by class, day, hour, site, direction, final response, Q.850 cause, disposition, prefix
-                 (prefix: the ${PREFIXES_MAX} with the most failures; at most seven digits, never the last four; from ten attempts on)
+counts.csv/json  attempts and failures by class, day, hour, site, direction, final response, Q.850 cause, disposition,
+                 cancel class, prefix (prefix: the ${PREFIXES_MAX} with the most failures; at most seven digits, never the last four; from ten attempts on)
 scorecard.*      the numbers of the scorecard over exactly this window, and the targets
 credit.json      the service credit, tier by tier
 attempts.csv     ${listed} of ${failures} failed attempts, by minute and id${listed < failures ? `; the first ${LISTED_MAX}, the others are in the counts` : ''}
+identity.csv     every Identity token of these attempts: claimed, signed, verified; the same in sums in identity.json
 calls/           the sample calls: ladder as a drawing (.svg), record, ladder and messages as text (.txt)
 calls.pcap       the messages of the sample calls; opens in Wireshark. Link type raw IP: nobody captured link headers
 tap.csv          what each capture agent saw and missed in the window
 formulas.txt     definitions, sources and versions of every number and class
 manifest.json    what was asked, what was found, and SHA-256 of every file
 SHA256SUMS       the same sums, and that of the manifest, for sha256sum`
+}
+
+function identity({ tokens, identity: own }: PackContents): string {
+  const window =
+    tokens.directions.length === 0
+      ? `No token of this carrier was looked at in the window, and ${tokens.carrying} attempts carry one: what they claim stands in attempts.csv (attestation), unchecked.`
+      : [
+          `Tokens of ${tokens.lookedAt} attempts of the window were looked at, failed or not; ${tokens.carrying} carry one by their own record:`,
+          ...tokens.directions.map(directionLine),
+          ...tokens.rows.map(
+            ({ id, value, numerator, denominator, interval, version }) =>
+              `  ${id} (version ${version}), inbound: ${numerator === undefined ? value : denominator === 0 ? 'not defined, 0 of 0' : `${percent(value ?? 0)}, ${numerator} of ${denominator}`}${interval === null ? '' : `, 95 % interval ${percent(interval[0])} to ${percent(interval[1])}`}`,
+          ),
+        ].join('\n')
+  const cut = own.cut === 0 ? '' : ` ${own.cut} attempts have more than ${TOKENS_MAX} tokens, and are cut.`
+  return `IDENTITY
+Three words stay apart. Claimed is what the token says of itself; anybody can write that. Signed is what its signature says: valid,
+invalid, or not checked, which says nothing against it. Verified is the verdict of the steps of RFC 8224 §6.2 together.
+${window}
+identity.csv has ${own.rows} rows of the failed attempts${own.left === 0 ? '' : `; ${own.left} more did not fit and are in identity.json only as sums`}.${cut}
+${own.tokens} tokens, nested ones among them: ${wordsOf(own.signed)} (signature); ${wordsOf(own.verified)} (verified).${countsLine('  Why not valid', own.reasons)}${countsLine('  Found besides', own.findings)}
+Reasons, findings and formulas stand in formulas.txt.`
+}
+
+function directionLine({
+  direction,
+  tokens,
+  claimed,
+  signed,
+  verified,
+  reasons,
+  findings,
+}: DirectionTokens): string {
+  const levels = ['A', 'B', 'C'].map((level) => `${level} ${claimed[level] ?? 0}`).join(', ')
+  return `  ${direction}: ${tokens} tokens; claimed ${levels}; signed: ${wordsOf(signed)}; verified: ${wordsOf(verified)}${countsLine('    Why not valid', reasons)}${countsLine('    Found besides', findings)}`
+}
+
+type Counts = Readonly<Record<string, number | undefined>>
+
+function wordsOf(counts: Counts): string {
+  return Object.entries(counts)
+    .map(([name, times]) => `${name.replaceAll('_', ' ')} ${times}`)
+    .join(', ')
+}
+
+/** On a line of its own; nothing for no counts. */
+function countsLine(what: string, counts: Counts): string {
+  const entries = Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1))
+  return entries.length === 0
+    ? ''
+    : `\n${what}: ${entries.map(([name, times]) => `${name} ${times}`).join(', ')}`
+}
+
+function evidence({ evidence: found, listed }: PackContents): string {
+  const looked = listed - found.notLookedAt
+  return `BLAME AND SUSPICIONS, of the ${listed} attempts in attempts.csv
+cancel_blame says whose fault a CANCEL or 487 is (formulas.txt): ${wordsOf(found.blames) || 'none was given up'}.
+verdict says where other legs of the call revised what this leg alone would say: ${wordsOf(found.verdicts) || 'nowhere'}. Other carriers are not named.
+suspicions are drawn from signalling only, about early media and false answers. They are never a verdict, and count in no failure class:${countsLine('  Attempts with each', found.suspicions) || ' none.'}
+${looked} attempts were looked at${found.byRecord === 0 ? '' : `, ${found.byRecord} of them when their messages were gone already`}${found.notLookedAt === 0 ? '' : `; ${found.notLookedAt} were not, and say not_looked_at`}. A FAS score compares carriers with one another and is not in the pack.`
 }
 
 function calls({ calls: sample, request, counts }: PackContents): string {
@@ -120,38 +181,13 @@ from its messages in calls.pcap. Attempts that did not fail are counted only: th
 function again({ repeat, state }: PackContents): string {
   return `THE SAME PACK AGAIN
 ${repeat}
-gives the same bytes as long as no attempt of the window has changed, with the same configuration, the same version of Trunkscope,
+gives the same bytes as long as no attempt of the window, and nothing that was found about it, has changed, with the same configuration, the same version of Trunkscope,
 the same rights of who asks (all carriers, or some) and while the messages are kept. When an attempt was stored since, the
-request is refused. Two packs with the same attempts_digest (${state.digest}) rest on the same attempts.`
+request is refused. So it is when tokens or early media were judged anew since: a certificate that comes to hand later does that.
+Two packs with the same attempts_digest (${state.digest}) rest on the same attempts, two with the same
+evidence_digest (${state.evidenceDigest}) on the same findings.`
 }
 
 export function percent(ratio: number): string {
   return `${Number((ratio * 100).toFixed(3))} %`
-}
-
-export function formulasText({ classes, targets, credit: due }: PackContents): string {
-  const { formulas, not_measured } = appendixOf([...targets, ...due.targets].map(({ kpi }) => kpi))
-  const sql = new Map(KPI_CATALOG.map((kpi) => [kpi.id, kpi.sql]))
-  const numbers = [...new Map(formulas.map((formula) => [formula.id, formula])).values()].map((formula) =>
-    [
-      `${formula.id}, version ${formula.version}: ${formula.name} (${formula.unit})`,
-      `  ${formula.formula}`,
-      `  Source: ${formula.source}. Fewest for a value: ${formula.floor}.`,
-      ...(sql.has(formula.id) ? [sql.get(formula.id)!.replace(/^ */gm, '    ')] : []),
-    ].join('\n'),
-  )
-  return `FAILURE CLASSES OF THIS PACK
-Conditions on the columns of attempts.csv, over attempts that have ended.
-
-${classes.map(({ id, words, sql: condition, kpi }) => `${id}: attempts ${words}\n    ${condition}${kpi === undefined ? '' : `\n  The KPI that is nearest: ${kpi}, with its own exclusions.`}`).join('\n\n')}
-
-NUMBERS
-What an attempt is in a number, by the columns of attempts.csv; intervals are Wilson score intervals at 95 %, of quantiles the
-values at the ranks around them.
-
-${numbers.join('\n\n')}
-
-NOT MEASURED
-${not_measured.map(({ id, name, why }) => `${id} (${name}): ${why}`).join('\n')}
-`
 }

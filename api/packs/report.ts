@@ -20,7 +20,7 @@ export function reportPage(pack: PackContents, calls: readonly ReportCall[]): Ht
     head(pack),
     targets(pack),
     credit(pack),
-    pack.state.attempts === 0 ? null : [breakdown(pack), numbers(pack)],
+    pack.state.attempts === 0 ? null : [breakdown(pack), numbers(pack), identity(pack), evidence(pack)],
     samples(pack, calls),
     html`<section><h2>What does not count, and how to check</h2><p>${count(pack.state.open)} attempts open and ${count(pack.state.incomplete)} incomplete: in no ratio. What the tap missed stands in tap.csv, definitions and versions in formulas.txt, checksums in SHA256SUMS; README.txt says how they are checked.</p></section>`,
   ])
@@ -72,6 +72,7 @@ const BREAKDOWNS: readonly (readonly [Section, string])[] = [
   ['direction', 'By direction'],
   ['final_code', 'By final response'],
   ['q850_cause', 'By Q.850 cause'],
+  ['cancel_class', 'By cancel class'],
   ['prefix', 'By prefix'],
 ]
 const ROWS_SHOWN = 12
@@ -96,6 +97,43 @@ function numbers({ rows }: PackContents): Html {
   return html`<section class="long"><h2>The numbers of the window</h2><div class="scroll"><table>
 <thead><tr><th scope="col">Number</th><th scope="col" class="num">Value</th><th scope="col" class="num">95\u202f% interval</th><th scope="col" class="num">Counts</th></tr></thead>
 <tbody>${rows.map((row) => html`<tr><th scope="row">${row.name}</th>${valueCell(row)}<td class="num quiet">${intervalText(row)}</td><td class="num quiet">${countsText(row)}</td></tr>`)}</tbody></table></div></section>`
+}
+
+function identity({ tokens, identity: own }: PackContents): Html {
+  const [heading, note] = [
+    html`<h2>Signatures</h2>`,
+    html`<p class="quiet">Claimed is what a token says of itself; signed is what its signature says; verified is every step of RFC 8224 §6.2 together. Not checked says nothing against it. Token by token: identity.csv, ${count(own.rows)} rows${own.left === 0 ? null : html`, and ${count(own.left)} more that did not fit`}.</p>`,
+  ]
+  if (tokens.directions.length === 0) {
+    return html`<section>${heading}<p class="quiet">No token of this carrier was looked at in the window; ${count(tokens.carrying)} attempts carry one.</p></section>`
+  }
+  return html`<section class="long">${heading}${note}<div class="scroll"><table><caption>Tokens of ${count(tokens.lookedAt)} attempts of the window; ${count(tokens.carrying)} carry one by their own record</caption>
+<thead><tr><th scope="col">Direction</th><th scope="col" class="num">Tokens</th><th scope="col">Claimed</th><th scope="col">Signed</th><th scope="col">Verified</th><th scope="col">Why not, and what else</th></tr></thead>
+<tbody>${tokens.directions.map((one) => html`<tr><th scope="row">${one.direction}</th><td class="num">${count(one.tokens)}</td><td>${words({ A: one.claimed.A ?? 0, B: one.claimed.B ?? 0, C: one.claimed.C ?? 0 })}</td><td>${words(one.signed)}</td><td>${words(one.verified)}</td><td>${words({ ...one.reasons, ...one.findings }) || 'nothing'}</td></tr>`)}</tbody></table></div>
+${
+  tokens.rows.length === 0
+    ? null
+    : html`<div class="scroll"><table><caption>Numbers, inbound</caption>
+<thead><tr><th scope="col">Number</th><th scope="col" class="num">Value</th><th scope="col" class="num">95\u202f% interval</th><th scope="col" class="num">Counts</th></tr></thead>
+<tbody>${tokens.rows.map((row) => html`<tr><th scope="row">${row.name}</th>${valueCell(row)}<td class="num quiet">${intervalText(row)}</td><td class="num quiet">${countsText(row)}</td></tr>`)}</tbody></table></div>`
+}</section>`
+}
+
+function evidence({ evidence: found, listed }: PackContents): Html {
+  return html`<section><h2>Blame and suspicions <span class="quiet">of the ${count(listed)} attempts in attempts.csv</span></h2>
+<ul class="plain"><li><b>Whose fault a CANCEL or 487 is</b>: ${words(found.blames) || 'none was given up'}</li>
+<li><b>Other legs revised the verdict</b>: ${words(found.verdicts) || 'nowhere'}</li>
+<li><b>Suspicions, from signalling only and never a verdict</b>: ${words(found.suspicions) || 'none'}${found.notLookedAt === 0 ? null : html`; ${count(found.notLookedAt)} attempts were not looked at`}</li></ul></section>`
+}
+
+function words(counts: Readonly<Record<string, number | undefined>>): string {
+  return (
+    Object.entries(counts)
+      .filter(([, times]) => times !== undefined && times > 0)
+      // Codes of suspicions stand as they are written elsewhere.
+      .map(([name, times]) => `${/[A-Z]_/.test(name) ? name : name.replaceAll('_', ' ')} ${count(times!)}`)
+      .join(', ')
+  )
 }
 
 function countsText({ numerator, denominator, count: measured, excluded }: WindowRow): string {

@@ -58,6 +58,7 @@ export async function readSampleCalls(
   readers: Readers,
   sample: readonly FoundAttempt[],
   breath: () => Promise<void>,
+  bytesMax = MESSAGES_MAX_BYTES,
 ): Promise<SampleCalls> {
   const calls: SampleCall[] = []
   let bytes = 0
@@ -73,7 +74,7 @@ export async function readSampleCalls(
         .map(messageOf)
         .filter(({ payload }) => isOf(readSip(payload), key.fromTag))
       bytes += messages.reduce((sum, { payload }) => sum + payload.length, 0)
-      if (bytes > MESSAGES_MAX_BYTES) throw tooLarge(calls.length, sample.length)
+      if (bytes > bytesMax) throw tooLarge(calls.length, sample.length, bytesMax)
       calls.push({ attempt, messages, isCut: ofLeg.length > MESSAGES_MAX })
       await breath()
     }
@@ -81,11 +82,11 @@ export async function readSampleCalls(
   return { calls, storedS }
 }
 
-function tooLarge(fit: number, asked: number): ApiError {
+function tooLarge(fit: number, asked: number, bytesMax: number): ApiError {
   const fewer = Math.max(1, Math.floor(fit * 0.9))
   return new ApiError(
     'TRUNKSCOPE_API_PACK_TOO_LARGE',
-    `the messages of ${asked} calls are more than the ${MESSAGES_MAX_BYTES / 2 ** 20} MiB that a pack may hold; ` +
+    `the messages of ${asked} calls are more than the ${Math.round(bytesMax / 2 ** 20)} MiB that a pack may hold; ` +
       `write calls=${fewer} or fewer`,
     { parameter: 'calls' },
   )

@@ -15,7 +15,7 @@ export function countsCsv(counts: readonly Count[]): string {
   ])
 }
 
-export function scorecardCsv({ rows, targets }: PackContents): string {
+export function scorecardCsv({ rows, tokens, targets }: PackContents): string {
   return csvOf([
     [
       'section',
@@ -31,7 +31,7 @@ export function scorecardCsv({ rows, targets }: PackContents): string {
       'note',
       'version',
     ],
-    ...rows.map((row) => [
+    ...[...rows, ...tokens.rows].map((row) => [
       'number',
       row.id,
       row.name,

@@ -1,3 +1,4 @@
+// tidy: long because one engine answers every question about a pack
 /** Dispute packs over a real store: the zip is opened, its sums are checked, its numbers are counted again by hand. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -8,10 +9,19 @@ import { parse } from 'csv-parse/sync'
 import { unzipSync } from 'fflate'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { App } from '../../../api/deps.js'
+import { ApiError } from '../../../api/errors.js'
 import { wilsonInterval } from '../../../api/kpi/interval.js'
+import type { PackScope } from '../../../api/packs/attempt-filter.js'
+import { failureClasses } from '../../../api/packs/classes.js'
+import { listFailed, sampleFailed } from '../../../api/packs/failed-attempts.js'
+import { IdentityTable } from '../../../api/packs/identity-table.js'
+import { readSampleCalls } from '../../../api/packs/sample-calls.js'
+import { Readers } from '../../../api/readers.js'
 import type { Attempt } from '../../../schemas/attempt.js'
 import { configSchema } from '../../../schemas/config.js'
+import type { IdentityCheck } from '../../../schemas/identity-checks.js'
 import type { Token } from '../../../schemas/tokens.js'
+import { CHECK } from '../attestation/identity-rows.js'
 import { attempt, CONFIG, ENDED, endedCall, liveStatus, NOON_S, NOON_US, TestStore } from '../support.js'
 
 const EVIL = {
@@ -26,6 +36,7 @@ const config = configSchema.parse({
       ? {
           ...carrier,
           targets: { ner: 0.95, pdd_p95_s: 6 },
+          spcs: ['709J'],
           credits: [
             { target: 'ner', below: 0.95, percent: 5 },
             { target: 'ner', below: 0.5, percent: 10 },
@@ -43,7 +54,9 @@ let app: App
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-pack-'))
 const all: Attempt[] = []
 /** After everything that is stored below; the machine's own clock stamps the rows. */
-const nowMs = () => Math.max(Date.now(), (NOON_S + 7_200) * 1_000)
+const nowMs = () => Math.max(Date.now(), (NOON_S + 7_200) * 1_000) + waitedMs
+/** Tests that need a later moment do not wait for it. */
+let waitedMs = 0
 const tokens: Token[] = ['viewer', 'investigator'].flatMap((role) =>
   [undefined, ['alpha'], ['beta']].map((carriers) => ({
     id: `${carriers?.[0] ?? 'all'}-${role}`,
@@ -104,6 +117,107 @@ async function addCalls(calls: readonly Attempt[]): Promise<void> {
   )
 }
 
+/** A row of an evidence pass, stamped with the second in which it is stored. */
+async function addFound(
+  table: 'identity_checks' | 'attempt_anomalies' | 'attempt_verdicts',
+  { attemptId, minuteS, direction, site, carrier, party }: Attempt,
+  values: Record<string, unknown>,
+  atS = Math.floor(Date.now() / 1_000),
+): Promise<void> {
+  const id = table === 'attempt_verdicts' ? { attempt_id: `unhex('${attemptId}')` } : {}
+  const row: Record<string, unknown> = {
+    minute: minuteS,
+    version: 1,
+    is_deleted: 0,
+    party,
+    carrier,
+    ...(table === 'attempt_verdicts' ? {} : { attempt_hex: attemptId, site, direction }),
+    [table === 'identity_checks' ? 'checked_at' : 'judged_at']: atS,
+    ...values,
+  }
+  const names = [...Object.keys(id), ...Object.keys(row)]
+  const texts = [...Object.values(id), ...Object.values(row).map(sqlOf)]
+  await store.command(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${texts.join(', ')})`)
+}
+
+function sqlOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(sqlOf).join(', ')}]`
+  if (typeof value !== 'string') return String(value)
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+}
+
+function addToken(one: Attempt, changes: Partial<IdentityCheck>, position = 0, atS?: number): Promise<void> {
+  const { party: _, carrier: __, site: ___, direction: ____, ...check } = { ...CHECK, ...changes }
+  const token = { token_hex: idOf(`${one.attemptId} ${position}`), position, ...check }
+  return addFound('identity_checks', one, token, atS)
+}
+
+const EVIL_SIGNER = '=HYPERLINK("http://evil.example","x")'
+
+async function addEvidence(): Promise<void> {
+  await addToken(all[4]!, {
+    signature: 'invalid',
+    signature_reason: 'signature_mismatch',
+    verified: 'failed',
+    findings: ['orig_mismatch'],
+    orig_match: 'mismatch',
+  })
+  await addToken(all[5]!, {
+    certificate_subject: EVIL_SIGNER,
+    signer_id: EVIL_SIGNER,
+    spc: '=1+1',
+    x5u: 'https://x.example/<script>alert(1)</script>',
+    verified: 'failed',
+    findings: ['certificate_expired', 'iat_stale'],
+    iat_delta_ms: 90_000,
+  })
+  await addToken(
+    all[5]!,
+    {
+      signature: 'not_checked',
+      signature_reason: 'truncated',
+      verified: 'not_checked',
+      spc: '',
+      iat_delta_ms: null,
+    },
+    1,
+  )
+  // Answered, and inbound: in the sums of the window, in no table of failures.
+  await addToken(all[6]!, {})
+  await addFound('attempt_anomalies', all[5]!, {
+    prefix: '+1215555',
+    basis: 'messages',
+    codes: ['EM_ANNOUNCE_FAIL', 'NOT_YET_KNOWN'],
+    severities: ['warn', 'warn'],
+    evidence: '[]',
+  })
+  await addFound('attempt_verdicts', all[8]!, {
+    bus_partition: 0,
+    pass: 'cancels',
+    of_disposition: 'PRE_RING_CANCEL',
+    of_cancel_class: 'PRE_RING_CANCEL',
+    of_rang: false,
+    disposition: 'PRE_RING_CANCEL',
+    sli: 'bad',
+    ner_numerator: 0,
+    ner_denominator: 1,
+    cancel_class: 'ROUTE_ADVANCE',
+    verdict_rule: 'route_advanced',
+    evidence: JSON.stringify({
+      attemptId: idOf('other'),
+      carrier: 'beta',
+      party: 'carrier',
+      event: 'invite',
+      disposition: '',
+      laterMs: 200,
+      link: 'numbers',
+    }),
+  })
+  await store.command(
+    `INSERT INTO anomaly_minutes (minute, judged_at) VALUES (${all[5]!.minuteS}, ${Math.floor(Date.now() / 1_000)})`,
+  )
+}
+
 beforeAll(async () => {
   store = await TestStore.open()
   all.push(...Array.from({ length: 160 }, (_, at) => call(at)))
@@ -118,8 +232,11 @@ beforeAll(async () => {
       finalPhrase: EVIL.phrase,
     }),
     call(208, { ...endedCall(NOON_US + 208 * 7e6, 3_000) }),
+    call(212, { ...ENDED.preRing, direction: 'inbound' }),
   )
+  Object.assign(all[6]!, { direction: 'inbound' })
   await addCalls(all)
+  await addEvidence()
   // The customer's leg and another carrier's under the Call-ID of one that failed, and a whole failure of the other.
   const shared = all[4]!
   await store.add([
@@ -348,11 +465,24 @@ describe('the same request', () => {
 
   it('differs from one of a moment later in what says when, and in nothing else', async () => {
     const first = await packOf(`${WINDOW}&${CLASSES}`)
-    const later = new Date(Date.parse(String((first.manifest.request as { as_of: string }).as_of)) - 1_000)
-    const response = await ask(`${WINDOW}&${CLASSES}&as_of=${later.toISOString().slice(0, 19)}Z`)
-    // Rows may have been stored in that second; then it is refused, never made of others.
-    if (response.statusCode !== 200) expect(response.json().code).toBe('TRUNKSCOPE_API_PACK_CHANGED')
-    else expect(unzipSync(response.rawPayload)).toBeDefined()
+    const asOf = String((first.manifest.request as { as_of: string }).as_of)
+    const later = `${new Date(Date.parse(asOf) + 1_000).toISOString().slice(0, 19)}Z`
+    waitedMs += 2_000
+    const second = await packOf(`${WINDOW}&${CLASSES}&as_of=${later}`)
+    waitedMs = 0
+    const differing = Object.keys(first.files).filter(
+      (name) => !second.files[name]?.equals(first.files[name]!),
+    )
+    expect(Object.keys(second.files)).toEqual(Object.keys(first.files))
+    expect(differing).toEqual(['README.txt', 'report.html', 'manifest.json', 'SHA256SUMS'])
+    for (const name of ['README.txt', 'report.html'])
+      expect(second.text(name).replaceAll(later, asOf)).toBe(first.text(name))
+    expect({ ...second.manifest, files: [], request: {}, repeat: '' }).toEqual({
+      ...first.manifest,
+      files: [],
+      request: {},
+      repeat: '',
+    })
   })
 
   it('is refused when an attempt was stored since, with the moment that can be asked for', async () => {
@@ -370,6 +500,251 @@ describe('the same request', () => {
     const again = await packOf(`${WINDOW}&class=5xx&calls=0&as_of=${moment}`, 'all-investigator', 'silent')
     expect(again.manifest.attempts).toMatchObject({ seen: 1, failed: 1 })
     expect(again.manifest.attempts.attempts_digest).not.toBe(before.manifest.attempts.attempts_digest)
+  })
+
+  it('is refused when what was found about its attempts has changed since, table by table', async () => {
+    const late = call(401, { carrier: 'silent', invitedAtUs: NOON_US + 90e6, ...ENDED.congestion })
+    await store.add([late])
+    const anomaly = { prefix: '', basis: 'record', codes: [], severities: [], evidence: '[]' }
+    const changes: [string, (atS: number) => Promise<void>][] = [
+      ['identity_checks', (atS) => addToken(late, {}, 0, atS)],
+      ['attempt_anomalies', (atS) => addFound('attempt_anomalies', late, anomaly, atS)],
+      [
+        'anomaly_minutes',
+        (atS) =>
+          store.command(`INSERT INTO anomaly_minutes (minute, judged_at) VALUES (${late.minuteS}, ${atS})`),
+      ],
+      ['recompute_jobs', (atS) => addRecompute(late.minuteS, late.minuteS + 60, atS)],
+    ]
+    // Of another day: whenever it was, it changed nothing here.
+    await addRecompute(late.minuteS - 86_400, late.minuteS - 82_800, 4_000_000_000)
+    const digest = ({ manifest }: Opened) => (manifest.evidence as Record<string, unknown>).evidence_digest
+    let before = await packOf(`${WINDOW}&class=5xx&calls=0`, 'all-investigator', 'silent')
+    for (const [table, change] of changes) {
+      const { as_of } = before.manifest.request as { as_of: string }
+      await change(Date.parse(as_of) / 1_000 + 1)
+      waitedMs += 3_000
+      const response = await ask(before.manifest.repeat.split('?')[1]!, 'all-investigator', 'silent')
+      expect([table, response.statusCode, response.json().code]).toEqual([
+        table,
+        409,
+        'TRUNKSCOPE_API_PACK_CHANGED',
+      ])
+      const after = await packOf(`${WINDOW}&class=5xx&calls=0`, 'all-investigator', 'silent')
+      // That a minute was looked at, or computed again, says nothing of an attempt.
+      const isSame = table === 'anomaly_minutes' || table === 'recompute_jobs'
+      expect([table, digest(after) === digest(before)]).toEqual([table, isSame])
+      before = after
+    }
+    waitedMs = 0
+    // Of all carriers, and by the clock of this test still to come.
+    await store.command('TRUNCATE TABLE recompute_jobs')
+  })
+})
+
+function addRecompute(fromS: number, toS: number, doneS: number): Promise<void> {
+  return store.command(
+    `INSERT INTO recompute_jobs (job_id, version, state, asked_from, asked_to, rules, config_hash, owner, started_at, progress, updated_at)
+     VALUES ('${fromS}', 1, 'done', ${fromS}, ${toS}, 'r', 'c', 'o', ${fromS}, '{}', toDateTime64(${doneS}, 3))`,
+  )
+}
+
+describe('what evidence says', () => {
+  let pack: Opened
+  beforeAll(async () => {
+    pack = await packOf(`${WINDOW}&${CLASSES}&calls=1000`)
+  })
+
+  it('of tokens: a row each, with what is claimed, signed and verified apart', async () => {
+    const { text } = pack
+    const rows = rowsOf(text('identity.csv'))
+    expect(rows.map((row) => [row.attempt_id, row.position])).toEqual([
+      [idOf(4), '0'],
+      [idOf(5), '0'],
+      [idOf(5), '1'],
+    ])
+    expect(rows[0]).toMatchObject({
+      claimed_level: 'A',
+      claimed_orig: '14155551000',
+      signed: 'invalid',
+      signed_reason: 'signature_mismatch',
+      verified: 'failed',
+      orig_match: 'mismatch',
+      iat_is_fresh: 'yes',
+      signer_spc: '709J',
+      truncated: 'no',
+      certificate_sha256: CHECK.certificate_sha256,
+    })
+    expect(rows[0]!.signed_because).toContain('does not fit the bytes')
+    expect(rows[1]).toMatchObject({
+      signed: 'valid',
+      verified: 'failed',
+      findings: 'certificate_expired iat_stale',
+      iat_is_fresh: 'no',
+      certificate_subject: `'${EVIL_SIGNER}`,
+      signer_spc: `'=1+1`,
+      certificate_not_after: new Date(CHECK.certificate_not_after * 1_000).toISOString(),
+    })
+    expect(rows[2]).toMatchObject({
+      signed: 'not_checked',
+      truncated: 'yes',
+      verified: 'not_checked',
+      iat_is_fresh: '',
+    })
+    const words = text(`calls/${callNumber(text('SHA256SUMS'), idOf(5))}-${idOf(5)}.txt`)
+    expect(words).toContain('verified failed (certificate_expired, iat_stale)')
+  })
+
+  it('in sums of the window, by direction, and as the numbers of the scorecard over it', async () => {
+    const { text } = pack
+    const { of_the_window, of_listed_attempts, ...attempts } = JSON.parse(text('identity.json'))
+    expect(of_listed_attempts).toMatchObject({
+      rows: 3,
+      left: 0,
+      tokens: 3,
+      signed: { valid: 1, invalid: 1, not_checked: 1 },
+      reasons: { signature_mismatch: 1, truncated: 1 },
+    })
+    expect(of_the_window.map((one: Record<string, unknown>) => [one.direction, one.tokens])).toEqual([
+      ['inbound', 1],
+      ['outbound', 3],
+    ])
+    // Nobody looked at the others, and the pack says so.
+    expect(attempts).toEqual({
+      attempts_looked_at: 3,
+      attempts_carrying_one: all.filter((one) => inWindow(one) && one.attestation === 'A').length,
+    })
+    const numbers = rowsOf(text('scorecard.csv'))
+    expect(numbers.find(({ id }) => id === 'signature_valid_rate')).toMatchObject({
+      value: '1',
+      denominator: '1',
+    })
+    expect(numbers.find(({ id }) => id === 'signer_outside_rate')).toMatchObject({ value: '0' })
+    expect(text('README.txt')).toContain('outbound: 3 tokens; claimed A 3, B 0, C 0')
+    expect(text('report.html')).toContain('certificate expired 1')
+    for (const word of ['signature_mismatch: the signature does not fit', 'signer_outside_rate, version 1'])
+      expect(text('formulas.txt')).toContain(word)
+  })
+
+  it('of other legs, early media and blame, in the table of attempts; who the others are is not told', async () => {
+    const { text } = pack
+    const rows = new Map(rowsOf(text('attempts.csv')).map((row) => [row.attempt_id!, row]))
+    expect(rows.get(idOf(8))).toMatchObject({
+      cancel_class: 'ROUTE_ADVANCE',
+      cancel_blame: 'carrier',
+      verdict: 'route_advanced',
+      leg_alone_cancel_class: 'PRE_RING_CANCEL',
+      suspicions_by: 'messages',
+    })
+    expect(rows.get(idOf(8))!.verdict_because).toMatch(/another carrier got the INVITE 0\.200 s after/)
+    expect(rows.get(idOf(212))).toMatchObject({
+      cancel_blame: 'us',
+      verdict: '',
+      suspicions_by: 'not_looked_at',
+    })
+    expect(rows.get(idOf(5))).toMatchObject({
+      cancel_blame: '',
+      suspicions: 'EM_ANNOUNCE_FAIL',
+      suspicions_by: 'messages',
+      identity_tokens: '2',
+    })
+    expect(rows.get(idOf(4))).toMatchObject({ suspicions: '', suspicions_by: 'messages' })
+    const counts = rowsOf(text('counts.csv')).filter(({ section }) => section === 'cancel_class')
+    expect(counts.map(({ key }) => key).sort()).toEqual(['ELSEWHERE', 'PRE_RING_CANCEL', 'ROUTE_ADVANCE'])
+    // The page of a call says why in the same words.
+    const words = text(`calls/${callNumber(text('SHA256SUMS'), idOf(8))}-${idOf(8)}.txt`)
+    expect(words).toMatch(/cancel class: ROUTE_ADVANCE\. the route was advanced: another carrier/)
+    expect(text('formulas.txt')).toContain('EM_ANNOUNCE_FAIL, version 1')
+  })
+})
+
+/** The number of a sample call in its file names. */
+const callNumber = (sums: string, id: string) => new RegExp(`calls/(\\d{4})-${id}`).exec(sums)![1]
+
+describe('the caps', () => {
+  const scope: PackScope = {
+    request: {
+      carrier: 'alpha',
+      fromS: NOON_S,
+      toS: NOON_S + 1_800,
+      classes: ['no_ring_487', '5xx'],
+      asOfS: undefined,
+      calls: 40,
+    },
+    classes: failureClasses().filter(({ id }) => ['no_ring_487', '5xx'].includes(id)),
+  }
+  const breath = async () => {}
+
+  it('a table that is full holds the first attempts by minute and id, and their tokens only', async () => {
+    const readers = new Readers(store.engine.readers)
+    const whole = await listFailed({ readers, config }, scope, breath)
+    const { parts, listed, identity } = await listFailed({ readers, config }, scope, breath, 7)
+    const ids = (texts: readonly string[]) => rowsOf(texts.join('')).map((row) => row.attempt_id!)
+    expect(listed).toBe(7)
+    expect(ids(parts)).toEqual(ids(whole.parts).slice(0, 7))
+    expect(ids(identity.parts).every((id) => ids(parts).includes(id))).toBe(true)
+    expect(whole.listed).toBeGreaterThan(7)
+  })
+
+  it('tokens that do not fit are counted, by rows and by bytes', () => {
+    const evidence = { verdict: null, suspicions: [], suspicionsBy: 'messages' as const, isCut: false }
+    const token = {
+      position: 0,
+      depth: 0,
+      form: 'full' as const,
+      claimed: { ppt: '', attest: '', orig: '', dest: [], div: '', orig_id: '', iat_s: 0, raw_claims: '' },
+      signed: {
+        signature: 'valid' as const,
+        reason: '',
+        x5u: '',
+        signer_id: '',
+        spc: '',
+        certificate_sha256: '',
+        certificate_subject: 'x'.repeat(10_000),
+        certificate_not_after: null,
+      },
+      verified: {
+        verdict: 'passed' as const,
+        findings: [],
+        orig_match: 'match' as const,
+        dest_match: 'match' as const,
+        chain: 'none' as const,
+        iat_delta_ms: null,
+      },
+      verstat: '',
+      attestation_info: '',
+      origination_id: '',
+      stir_reasons: [],
+      checked_at: '',
+    }
+    const one = {
+      attempt: { attempt_id: idOf(1), invited_at_us: NOON_US, minute: '', direction: 'inbound' },
+      evidence: { ...evidence, tokens: [token, token, token] },
+    }
+    const counted = (max: { rows: number; bytes: number }) => {
+      const table = new IdentityTable({ carrier: 'alpha', config }, max)
+      table.add([one])
+      expect(rowsOf(table.parts.join(''))).toHaveLength(table.counts.rows)
+      return [table.counts.rows, table.counts.left, table.counts.tokens]
+    }
+    expect(counted({ rows: 2, bytes: 1e6 })).toEqual([2, 1, 3])
+    expect(counted({ rows: 10, bytes: 1_000 })).toEqual([2, 1, 3])
+  })
+
+  it('messages beyond what a pack holds give an error that says how many calls fit', async () => {
+    const readers = new Readers(store.engine.readers)
+    const sample = await sampleFailed(readers, scope)
+    const { calls } = await readSampleCalls(readers, sample, breath)
+    const sizes = calls.map(({ messages }) => messages.reduce((sum, { payload }) => sum + payload.length, 0))
+    const bytesMax = sizes.slice(0, 20).reduce((sum, size) => sum + size, 0)
+    const error = await readSampleCalls(readers, sample, breath, bytesMax).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(ApiError)
+    // Nine tenths of those that fitted: other calls may be longer.
+    expect(error).toMatchObject({
+      code: 'TRUNKSCOPE_API_PACK_TOO_LARGE',
+      message: expect.stringMatching(/messages of 40 calls are more than .* write calls=18 or fewer/),
+    })
+    expect((await readSampleCalls(readers, sample.slice(0, 20), breath, bytesMax)).calls).toHaveLength(20)
   })
 })
 
@@ -433,6 +808,9 @@ describe('what comes from the wire', () => {
     expect(row.final_phrase).toMatch(/^'=HYPERLINK/)
     expect(row.final_phrase).not.toContain('\u202e')
     const file = Object.keys(files).find((name) => name.endsWith(`${idOf(204)}.svg`))!
+    for (const name of Object.keys(files).filter((each) => each.endsWith('.csv')))
+      for (const row of parse(text(name)) as string[][])
+        for (const cell of row) expect([name, /^[=+@\t\r]|^-(?!\d)/.test(cell)]).toEqual([name, false])
     for (const markup of [text(file), text('report.html')])
       expect(markup).not.toMatch(/<script|<img|onerror=alert\(1\)>/)
     const words = text(file.replace('.svg', '.txt'))
