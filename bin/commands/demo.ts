@@ -13,7 +13,8 @@ import {
 
 const HELP = `
 Calls are on the page within ten seconds; the last hour is filled in behind them, with a progress line. One of the six
-carriers goes bad: more 487s before ringing, a growing post-dial delay, attestation lost. Find out which.
+carriers goes bad: more 487s before ringing, a growing post-dial delay, attestation lost. Find out which. PASSporTs are signed
+and checked: the certificate of one carrier has ended, and another's calls are signed by somebody else.
 
 The calls are real HEP, sent through the socket that agents use. All of it is marked as demo data and kept in its own
 folder; delete the folder to start anew. The same seed gives the same calls.

@@ -14,6 +14,7 @@ import { drawNumber } from './numbers.js'
 import { PassportWriter } from './passports.js'
 import type { PlannedCall, PlannedLeg } from './planned-call.js'
 import { SeededRandom, WeightedChoice } from './seeded-random.js'
+import type { SigningKeys } from './signers.js'
 import { severity, TROUBLE_IN_FULL, type Trouble } from './trouble.js'
 import type { Direction, ExpectedAttempt } from './truth.js'
 
@@ -21,8 +22,8 @@ export interface PlannerOptions {
   seed: number | string
   /** No carrier goes bad without it. */
   trouble?: Trouble | undefined
-  /** Random bytes instead of signatures (default true). */
-  fast?: boolean
+  /** Signs PASSporTs; left out: random bytes in place of signatures. */
+  keys?: SigningKeys | undefined
   /** Also the customers' legs, at sites that mirror them (default true). */
   customerLegs?: boolean
 }
@@ -49,7 +50,7 @@ export class CallPlanner {
 
   constructor(options: PlannerOptions) {
     this.#random = new SeededRandom(`${options.seed} calls`)
-    this.#passports = new PassportWriter({ seed: options.seed, fast: options.fast ?? true })
+    this.#passports = new PassportWriter({ seed: options.seed, keys: options.keys })
     this.#trouble = options.trouble
     this.#customerLegs = options.customerLegs ?? true
     this.#parties = new WeightedChoice(

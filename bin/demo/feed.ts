@@ -6,6 +6,7 @@
  * Throws   what `send.ts` throws.
  */
 import { type Destination, type Sent, sendEach, sendTcp } from './send.js'
+import type { SigningKeys } from './signers.js'
 import { Traffic } from './traffic.js'
 import { troubleBefore } from './trouble.js'
 
@@ -22,8 +23,8 @@ export interface FeedOptions {
   nowUs: number
   /** One carrier goes bad. */
   trouble: boolean
-  /** Real signatures on the PASSporTs. */
-  sign: boolean
+  /** Signs PASSporTs; left out: random bytes in place of signatures. */
+  keys?: SigningKeys | undefined
   /** The agents' shared secret. */
   agentKey?: string | undefined
 }
@@ -56,7 +57,7 @@ export async function feed(
 ): Promise<void> {
   const { seed, rate, nowUs } = options
   const trouble = options.trouble ? troubleBefore(nowUs) : undefined
-  const traffic = new Traffic({ seed, trouble, fast: !options.sign, agentKey: options.agentKey })
+  const traffic = new Traffic({ seed, trouble, keys: options.keys, agentKey: options.agentKey })
   const tell = (phase: FeedReport['phase'], sent: Sent, done: boolean, framesExpected: number) =>
     report({
       phase,

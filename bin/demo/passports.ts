@@ -6,14 +6,15 @@
  * Throws   nothing.
  * Source   RFC 8224 §4, RFC 8225 §9 (keys in order, no white space), RFC 8588 §4.
  *
- * Signed with a key made at the start and thrown away at the end. A signature costs about as much as all the rest of
- * a call, so with `fast` it is 64 random bytes: well-formed, but it verifies under no key.
+ * Signed with the key of who signs, where there is one (signers.ts). A signature costs about as much as all the rest of a
+ * call, so without keys it is 64 random bytes: well-formed, but it verifies under no key.
  */
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { type KeyObject, sign } from 'node:crypto'
 import type { Attestation } from '../../schemas/passport.js'
 import { SeededRandom } from './seeded-random.js'
+import { certificateUrlOf, type SigningKeys } from './signers.js'
 
-const FAST_SIGNATURES = 256
+const RANDOM_SIGNATURES = 256
 
 export interface Claims {
   attestation: Attestation
@@ -26,25 +27,18 @@ export interface Claims {
 }
 
 export class PassportWriter {
-  /** The public half of the key; undefined with `fast`. */
-  readonly publicKey: KeyObject | undefined
-  readonly #privateKey: KeyObject | undefined
+  readonly #keys: SigningKeys | undefined
   readonly #random: SeededRandom
   readonly #signatures: string[] = []
   #signed = 0
   readonly #headers = new Map<string, { encoded: string; parameters: string; originId: string }>()
 
-  constructor(options: { seed: number | string; fast: boolean }) {
+  constructor(options: { seed: number | string; keys?: SigningKeys | undefined }) {
+    this.#keys = options.keys
     this.#random = new SeededRandom(`${options.seed} passports`)
-    if (options.fast) {
-      const random = new SeededRandom(`${options.seed} signatures`)
-      for (let index = 0; index < FAST_SIGNATURES; index++) {
-        this.#signatures.push(Buffer.from(random.hex(16), 'hex').toString('base64url'))
-      }
-    } else {
-      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      this.#privateKey = privateKey
-      this.publicKey = publicKey
+    const random = new SeededRandom(`${options.seed} signatures`)
+    for (let index = 0; index < RANDOM_SIGNATURES; index++) {
+      this.#signatures.push(Buffer.from(random.hex(16), 'hex').toString('base64url'))
     }
   }
 
@@ -58,16 +52,14 @@ export class PassportWriter {
       `{"attest":"${claims.attestation}","dest":{"tn":["${dest}"]},"iat":${claims.issuedAtS},` +
       `"orig":{"tn":"${orig}"},"origid":"${originId}"}`
     const signed = `${encoded}.${base64url(payload)}`
-    return `${signed}.${this.#signature(signed)}${parameters}`
+    return `${signed}.${this.#signature(signed, this.#keys?.get(claims.signer))}${parameters}`
   }
 
-  #signature(signed: string): string {
-    if (this.#privateKey === undefined) return this.#signatures[this.#signed++ % FAST_SIGNATURES]!
-    const signature = sign('sha256', Buffer.from(signed, 'latin1'), {
-      key: this.#privateKey,
-      dsaEncoding: 'ieee-p1363',
-    })
-    return signature.toString('base64url')
+  #signature(signed: string, key: KeyObject | undefined): string {
+    if (key === undefined) return this.#signatures[this.#signed++ % RANDOM_SIGNATURES]!
+    return sign('sha256', Buffer.from(signed, 'latin1'), { key, dsaEncoding: 'ieee-p1363' }).toString(
+      'base64url',
+    )
   }
 
   /** What goes wrong in the field: cut short by a gateway, claims that are no JSON, a level that does not exist. */
@@ -82,7 +74,7 @@ export class PassportWriter {
   #headerOf(signer: string) {
     let header = this.#headers.get(signer)
     if (header === undefined) {
-      const certificate = `https://certificates.${signer}/shaken.pem`
+      const certificate = certificateUrlOf(signer)
       const text = `{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"${certificate}"}`
       const id = this.#random.hex(4)
       header = {

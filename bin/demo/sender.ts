@@ -2,7 +2,7 @@
  * The demo's traffic in a process of its own, so that it never holds up the collector.
  *
  *   node dist/bin/demo/sender.js --to tcp://127.0.0.1:9060 --live udp://127.0.0.1:9060 [--seed 1] [--rate 8]
- *                                [--backfill-s 3600] [--sign] [--no-trouble]
+ *                                [--backfill-s 3600] [--keys FOLDER] [--no-trouble]
  *
  * The agents' shared secret, where the collector asks for one, comes from the environment (TRUNKSCOPE_AGENT_KEY):
  * a command line can be read by everybody on the machine.
@@ -15,6 +15,7 @@ import { fstatSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type FeedOptions, feed } from './feed.js'
 import { parseDestination } from './send.js'
+import { readSigningKeys } from './signers.js'
 
 export function feedOptionsOf(args: string[], nowUs: number): FeedOptions {
   const { values } = parseArgs({
@@ -25,7 +26,7 @@ export function feedOptionsOf(args: string[], nowUs: number): FeedOptions {
       seed: { type: 'string', default: '1' },
       rate: { type: 'string', default: '8' },
       'backfill-s': { type: 'string', default: '3600' },
-      sign: { type: 'boolean', default: false },
+      keys: { type: 'string' },
       'no-trouble': { type: 'boolean', default: false },
     },
   })
@@ -37,7 +38,7 @@ export function feedOptionsOf(args: string[], nowUs: number): FeedOptions {
     backfillS: atLeast(values['backfill-s'], '--backfill-s', 0),
     nowUs,
     trouble: !values['no-trouble'],
-    sign: values.sign,
+    keys: values.keys === undefined ? undefined : readSigningKeys(values.keys),
     agentKey: process.env.TRUNKSCOPE_AGENT_KEY || undefined,
   }
 }

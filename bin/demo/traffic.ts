@@ -3,8 +3,8 @@
  *
  * Takes    a seed, a span of time, and calls a second.
  * Returns  `backfill`: the frames of a span that is over. `live`: frames as they fall due, first those of calls that
- *          are still up from before. The same seed, spans and rates give the same frames (with `fast`: signatures are
- *          random by nature).
+ *          are still up from before. The same seed, spans and rates give the same frames (with keys: a signature is
+ *          another each time).
  * Throws   RangeError for a rate that is not above 0.
  */
 import { CallPlanner, type PlannerOptions } from './call-planner.js'

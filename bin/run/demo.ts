@@ -6,24 +6,27 @@
  * stopped goes on where it was: only the time since is filled in.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { configSchema } from '../../schemas/config.js'
 import type { DemoOptions } from '../commands/options.js'
+import { type DemoCertificates, demoCertificates } from '../demo/certificates.js'
 import type { FeedReport } from '../demo/feed.js'
 import { DEMO_CONFIG } from '../demo/network.js'
 import { describeProgress, ProgressLine } from '../demo/progress.js'
+import { DEMO_CONTRACTS } from '../demo/signers.js'
 import { type Embedded, startEmbedded } from './embedded.js'
-import { processLog } from './log.js'
+import { type Log, processLog } from './log.js'
 import { untilStopped } from './until-stopped.js'
 
 const BACKFILL_MAX_S = 3_600
 const SENDER = fileURLToPath(new URL('../demo/sender.js', import.meta.url))
 
 export async function runDemo(options: DemoOptions): Promise<void> {
-  const { sites, carriers, customers, slos } = configSchema.parse(DEMO_CONFIG)
-  const config = { ...options.config, sites, carriers, customers, slos }
   const log = processLog()
+  const signing = signingIn(options.dataDir, log)
+  const config = { ...options.config, ...networkWith(signing) }
   // A past that is filled in by half would page somebody.
   let onFilledIn = () => {}
   const alertsAfter = new Promise<void>((resolve) => {
@@ -32,7 +35,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const embedded = await startEmbedded({ ...options, config, demo: true, log, alertsAfter })
   const say = (text: string) => process.stdout.write(`${text}\n`)
   say(banner(options, embedded))
-  const sender = startSender(options, embedded, config.agent_key)
+  const sender = startSender(options, embedded, config.agent_key, signing?.keys)
   const progress = new ProgressLine(process.stdout)
   let isStopping = false
   createInterface({ input: sender.stdout! }).on('line', (line) => {
@@ -63,7 +66,36 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   )
 }
 
-function startSender(options: DemoOptions, embedded: Embedded, agentKey: string | undefined): ChildProcess {
+/** undefined: nothing can be written there, and whoever opens the folder says so. */
+function signingIn(dataDir: string, log: Log): DemoCertificates | undefined {
+  try {
+    return demoCertificates(resolve(dataDir, 'signers'), Date.now())
+  } catch (error) {
+    log('warn', `the demo's calls are not signed: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+/** The demo's network; with certificates also who may sign for whom, and where the certificates are. */
+function networkWith(signing: DemoCertificates | undefined) {
+  const { sites, carriers, customers, slos } = configSchema.parse(DEMO_CONFIG)
+  if (signing === undefined) return { sites, carriers, customers, slos }
+  const { certificates, roots } = signing
+  return {
+    sites,
+    carriers: carriers.map((carrier) => ({ ...carrier, spcs: [...(DEMO_CONTRACTS[carrier.id] ?? [])] })),
+    customers,
+    slos,
+    identity: { certificates, roots, fetch: { enabled: false, hosts: [] } },
+  }
+}
+
+function startSender(
+  options: DemoOptions,
+  embedded: Embedded,
+  agentKey: string | undefined,
+  keys: string | undefined,
+): ChildProcess {
   const asOfUs = embedded.live().asOfUs
   const sinceS = asOfUs === 0 ? BACKFILL_MAX_S : Math.ceil(Date.now() / 1_000 - asOfUs / 1_000_000)
   const backfillS = Math.max(0, Math.min(BACKFILL_MAX_S, sinceS))
@@ -80,6 +112,7 @@ function startSender(options: DemoOptions, embedded: Embedded, agentKey: string 
     String(options.callsPerSecond),
     '--backfill-s',
     String(backfillS),
+    ...(keys === undefined ? [] : ['--keys', keys]),
   ]
   const env = agentKey === undefined ? process.env : { ...process.env, TRUNKSCOPE_AGENT_KEY: agentKey }
   return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env })

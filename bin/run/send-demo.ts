@@ -20,7 +20,6 @@ export async function runSendDemo({ seed, callsPerSecond, to, agentKey }: SendDe
       backfillS: BACKFILL_S,
       nowUs: Date.now() * 1_000,
       trouble: true,
-      sign: false,
       agentKey,
     },
     (report) => {

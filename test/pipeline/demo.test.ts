@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -17,7 +17,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'trunkscope-demo-'))
 })
 afterEach(async () => {
-  if (demo !== undefined && demo.exitCode === null) {
+  if (demo !== undefined && demo.exitCode === null && demo.signalCode === null) {
     const exited = once(demo, 'exit')
     demo.kill('SIGKILL')
     await exited
@@ -57,6 +57,7 @@ describe('trunkscope demo', () => {
       groups = (await answer()).groups
     expect(groups).toHaveLength(6)
     expect(await (await fetch(http)).text()).toContain('demo data')
+    expect(readdirSync(join(folder, 'signers')).sort()).toEqual(['certificates', 'keys', 'roots.pem'])
 
     const second = startDemo()
     const [code] = await once(second.child, 'exit')

@@ -10,7 +10,7 @@ describe('demo feed', () => {
     const nowUs = Date.now() * 1_000
     const stop = new AbortController()
     const reports: FeedReport[] = []
-    const options = { seed: 9, rate: 40, backfillS: 60, trouble: true, sign: false, nowUs }
+    const options = { seed: 9, rate: 40, backfillS: 60, trouble: true, nowUs }
     const feeding = feed(
       { ...options, backfillTo: past.to, liveTo: present.to },
       (report) => reports.push(report),

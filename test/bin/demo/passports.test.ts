@@ -1,4 +1,4 @@
-import { verify } from 'node:crypto'
+import { generateKeyPairSync, verify } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { PassportWriter } from '../../../bin/demo/passports.js'
 import { attestationOf, readIdentity } from '../../../sip/passport.js'
@@ -13,7 +13,7 @@ const claims = {
 
 describe('demo PASSporTs', () => {
   it('carry the claims in full form, keys in order and without white space', () => {
-    const header = new PassportWriter({ seed: 1, fast: true }).identity(claims)
+    const header = new PassportWriter({ seed: 1 }).identity(claims)
     const [token, ...parameters] = header.split(';')
     const [head, payload, signature] = token!.split('.').map((part) => Buffer.from(part, 'base64url'))
     expect(head!.toString()).toBe(
@@ -36,25 +36,40 @@ describe('demo PASSporTs', () => {
     })
   })
 
-  it('verify under the key of the start, and with `fast` there is none', () => {
-    const writer = new PassportWriter({ seed: 1, fast: false })
-    const [head, payload, signature] = writer.identity(claims).split(';')[0]!.split('.')
-    const key = { key: writer.publicKey!, dsaEncoding: 'ieee-p1363' as const }
-    expect(
-      verify('sha256', Buffer.from(`${head}.${payload}`), key, Buffer.from(signature!, 'base64url')),
-    ).toBe(true)
-    expect(new PassportWriter({ seed: 1, fast: true }).publicKey).toBeUndefined()
+  it('verify under the key of their signer; those of one without a key verify under none', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const writer = new PassportWriter({ seed: 1, keys: new Map([[claims.signer, privateKey]]) })
+    const isSigned = (signer: string) => {
+      const [head, payload, signature] = writer
+        .identity({ ...claims, signer })
+        .split(';')[0]!
+        .split('.')
+      const key = { key: publicKey, dsaEncoding: 'ieee-p1363' as const }
+      return verify('sha256', Buffer.from(`${head}.${payload}`), key, Buffer.from(signature!, 'base64url'))
+    }
+    expect([isSigned(claims.signer), isSigned('fenholt.example')]).toEqual([true, false])
+  })
+
+  it('are the same with keys and without, but for the signature', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const [signed, random] = [new Map([[claims.signer, privateKey]]), undefined].map((keys) => {
+      const writer = new PassportWriter({ seed: 1, keys })
+      return ['B', 'malformed', 'A'].map((attestation) =>
+        writer.identity({ ...claims, attestation: attestation as 'A' }).replace(/\.[^.;]{86};/, '.;'),
+      )
+    })
+    expect(signed).toEqual(random)
   })
 
   it('are the same for the same seed, and without attestation there is no header', () => {
-    const one = new PassportWriter({ seed: 5, fast: true })
-    const other = new PassportWriter({ seed: 5, fast: true })
+    const one = new PassportWriter({ seed: 5 })
+    const other = new PassportWriter({ seed: 5 })
     expect(one.identity(claims)).toBe(other.identity(claims))
     expect(one.identity({ ...claims, attestation: 'none' })).toBe('')
   })
 
   it('go wrong in three ways when malformed, and no reader takes a level from them', () => {
-    const writer = new PassportWriter({ seed: 2, fast: true })
+    const writer = new PassportWriter({ seed: 2 })
     const problems = new Set<string>()
     for (let index = 0; index < 60; index++) {
       const token = readIdentity(writer.identity({ ...claims, attestation: 'malformed' }))
