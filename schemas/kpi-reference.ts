@@ -1,17 +1,26 @@
 /**
  * The reference of every number as Markdown, from the catalog: `docs/kpi.md` is this text, and a test holds them equal.
  *
- * Returns  one section for each KPI, in the order of the catalog, then the suspicions of schemas/anomalies.ts: they are counted
- *          beside the attempts, in no rollup, and so are no KPIs.
+ * Returns  one section for each KPI, in the order of the catalog, then the figures of schemas/figure-catalog.ts: they are counted
+ *          when somebody asks, in no rollup, and so are no KPIs.
  */
 import { ANOMALY_CODES, anomalyRule, conditionText, FAS_CODES, FAS_PARTS } from './anomalies.js'
-import { configSchema } from './config.js'
+import { configSchema, type TrunkscopeConfig } from './config.js'
+import { type FigureSection, figureCatalog } from './figure-catalog.js'
 import type { Kpi } from './kpi/kpi.js'
 import { KPI_CATALOG, LOW_CONFIDENCE_BELOW } from './kpi-catalog.js'
-import { SIGNATURE_NUMBERS } from './signature-numbers.js'
 
 export function kpiReference(): string {
-  return `${[INTRODUCTION, table(), ...KPI_CATALOG.map(section), ...suspicions(), ...signatures()].join('\n\n')}\n`
+  const { thresholds } = configSchema.parse({})
+  const parts = [
+    INTRODUCTION,
+    table(),
+    ...KPI_CATALOG.map(section),
+    FIGURES,
+    ...figureCatalog(thresholds).flatMap(figures),
+    ...suspicions(thresholds),
+  ]
+  return `${parts.join('\n\n')}\n`
 }
 
 const INTRODUCTION = `# The numbers
@@ -21,7 +30,7 @@ its rule in TypeScript, its SQL beside it, and a text of calls in \`test/kpi/\` 
 
 Every number is about closed attempts of carriers' legs. Open ones and those that the capture lost a part of (\`incomplete\`) are counted beside
 it and are in none. Each comes with its numerator, denominator, exclusions, Wilson interval at 95 % and version. Below its floor it is
-\`null\` with a reason; below ${LOW_CONFIDENCE_BELOW} attempts it is marked as of low confidence.`
+\`null\` with a reason; below ${LOW_CONFIDENCE_BELOW} attempts it is marked as of low confidence. What else is published stands under [Figures](#figures).`
 
 function table(): string {
   const rows = KPI_CATALOG.map(
@@ -54,25 +63,30 @@ const METHOD: Record<Kpi['kind'], string> = {
   mean: 'Mean of this over the attempts that have it, in milliseconds',
 }
 
-function signatures(): string[] {
-  return [
-    `## Signatures
+const FIGURES = `## Figures
 
-What was checked of tokens ([identity.md](identity.md)) and what became of them between the legs of a call ([attestation.md](attestation.md)), from
-\`schemas/signature-numbers.ts\`: in \`/v1/attestation\`, in \`/prom\` and on the scorecard of a carrier; ratios with the Wilson interval at 95 %.`,
-    [
-      '| id | name | rule | source | version |',
-      '|---|---|---|---|---|',
-      ...Object.entries(SIGNATURE_NUMBERS).map(
-        ([id, { name, rule, source, version }]) =>
-          `| \`${id}\` | ${name} | ${rule} | ${source} | ${version} |`,
-      ),
-    ].join('\n'),
+Numbers that are counted when somebody asks, from \`schemas/figure-catalog.ts\`: each with the answers that have it; pages, alerts and scorecards read
+the same. Ratios carry their counts and the Wilson interval at 95 %. \`/v1/catalog\` has all of them with the fields, and with the thresholds of the process
+that is asked.`
+
+/** Suspicions, and what a score is made of, have tables of their own. */
+function figures({ title, documents, figures: list }: FigureSection): string[] {
+  const more = documents.map((name) => `[${name}](${name})`).join(', ')
+  const rows = Object.entries(list).flatMap(([id, { name, unit, formula, source, version, fields }]) => {
+    if ((ANOMALY_CODES as readonly string[]).includes(id) || id.startsWith('fas_part_')) return []
+    const answers = [...new Set(fields.map((field) => `\`${field.split(' ')[0]}\``))].join(', ')
+    return [`| \`${id}\` | ${name} | ${unit} | ${formula} | ${source} | ${version} | ${answers} |`]
+  })
+  return [
+    `### ${title}`,
+    ...(more === '' ? [] : [`More: ${more}.`]),
+    ['| id | name | unit | formula | source | version | in |', '|---|---|---|---|---|---|---|', ...rows].join(
+      '\n',
+    ),
   ]
 }
 
-function suspicions(): string[] {
-  const { early_media, fas } = configSchema.parse({}).thresholds
+function suspicions({ early_media, fas }: TrunkscopeConfig['thresholds']): string[] {
   const thresholds = { ...early_media, ...fas }
   const rules = ANOMALY_CODES.map((code) => {
     const rule = anomalyRule(code)

@@ -32,7 +32,9 @@ export function sumsOfRow(row: Record<string, unknown>, columns: readonly Rollup
   for (const column of columns) {
     const value = row[`sum_${column.name}`]
     if (!isMap(column)) {
-      sums.counts[column.name] = Number(value)
+      // Milliseconds made of whole microseconds: rounded to these they do not depend on the order in which they were added.
+      sums.counts[column.name] =
+        column.type === 'Float64' ? Math.round(Number(value) * 1_000) / 1_000 : Number(value)
       continue
     }
     const map = sums.maps[column.name] as Record<string, number>

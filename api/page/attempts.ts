@@ -71,7 +71,7 @@ ${nextCursor === null ? html`<span class="quiet">these are the oldest of the ran
 /** What to try instead, as links where a link can do it. */
 function emptyState(
   deps: SeenDeps,
-  { callId, span, texts, finalCodes, numbers = [] }: AttemptSearch,
+  { callId, span, texts, finalCodes, numbers = [], routing = [] }: AttemptSearch,
   first: AttemptParameters,
   isLater: boolean,
 ): Html {
@@ -86,7 +86,8 @@ function emptyState(
   const others =
     texts.filter(([column, values]) => column !== 'party' && values.length > 0).length +
     finalCodes.length +
-    numbers.length
+    numbers.length +
+    routing.length
   return html`<p>Nothing fits in this range. ${isShort ? html`<a href="/attempts?${wider}">Look in the 24 hours before its end</a>` : null}${others > 0 ? html`${isShort ? ', or ' : null}<a href="/attempts?${queryOf({ ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) })}">without filters</a>` : null}${isShort || others > 0 ? '.' : ''}</p>`
 }
 
@@ -113,6 +114,8 @@ function queryOf(parameters: AttemptParameters): string {
 const MORE = [
   'calling',
   'called',
+  'rn',
+  'tgrp',
   'site',
   'direction',
   'party',
@@ -147,7 +150,7 @@ ${select('disposition', 'Disposition', DISPOSITIONS)}
 ${field('final_code', 'Final code', html` size="7" placeholder="487,503"`)}
 <button type="submit">Find</button>
 <details${isOpen ? html` open` : null}><summary>More filters</summary><div class="find">
-${seesNumbers ? [field('calling', 'Calling number'), field('called', 'Called number')] : html`<p class="quiet small">Searching by number needs the role investigator.</p>`}
+${seesNumbers ? [field('calling', 'Calling number'), field('called', 'Called number'), field('rn', 'Routing number'), field('tgrp', 'Trunk group')] : html`<p class="quiet small">Searching by number or routing needs the role investigator.</p>`}
 ${select('site', 'Site', [...config.sites.map(({ id }) => id), ...unknown])}
 ${select('direction', 'Direction', ['inbound', 'outbound', 'unknown'])}
 ${isOfAll ? select('party', 'Whose leg', PARTIES) : null}

@@ -64,7 +64,7 @@ export async function carrierPage(
     path: `/carriers/${encodeURIComponent(id)}`,
     range,
     content: [
-      html`<div class="title"><h1>${name}</h1> <p class="quiet">${id === name || id === 'unknown' ? '' : `${id} · `}${peersText(deps, id)}${id === 'unknown' ? null : html` · <a href="/v1/carriers/${encodeURIComponent(id)}/scorecard?format=html">scorecard of last week</a>`}${packLink(deps, id, range)} · <a href="/attestation${range.query === '' ? '?' : `${range.query}&`}carrier=${encodeURIComponent(id)}">STIR/SHAKEN</a></p></div>`,
+      html`<div class="title"><h1>${name}</h1> <p class="quiet">${id === name || id === 'unknown' ? '' : `${id} · `}${peersText(deps, id)}${id === 'unknown' ? null : html` · <a href="/v1/carriers/${encodeURIComponent(id)}/scorecard?format=html">scorecard of last week</a>`}${packLink(deps, id, range)} · <a href="/cancels${range.query === '' ? '?' : `${range.query}&`}carrier=${encodeURIComponent(id)}">487s by cause</a> · <a href="/attestation${range.query === '' ? '?' : `${range.query}&`}carrier=${encodeURIComponent(id)}">STIR/SHAKEN</a></p></div>`,
       kpiSection(total, steps, range),
       anyAttempts(total) === 0 ? null : charts(steps, times, stepS, range),
       splitSection(groups, range),

@@ -85,6 +85,8 @@ export interface PageFrame {
   range?: PageRange
   /** Queries that the range links keep, as "&name=value". */
   keep?: string
+  /** It costs too much to be asked for again every few seconds. */
+  isReadOnce?: boolean
   content: Content
 }
 
@@ -99,6 +101,7 @@ const PAGES: readonly {
   { path: '/', label: 'Carriers', takesRange: true },
   { path: '/attempts', label: 'Attempts' },
   { path: '/trunks', label: 'Trunks' },
+  { path: '/cancels', label: '487s', takesRange: true },
   { path: '/attestation', label: 'STIR/SHAKEN', takesRange: true },
   { path: '/early-media', label: 'Early media', takesRange: true },
   { path: '/numbers', label: 'Numbers', takesRange: true },
@@ -124,7 +127,8 @@ export function page(deps: SeenDeps, frame: PageFrame): Html {
         ? ''
         : 'no site configured · '
       : html`<span class="sites">sites ${sites} · </span>`
-  const refresh = frame.range?.last === undefined ? null : html` data-refresh="${REFRESH_S}"`
+  const isLive = frame.range?.last !== undefined && !frame.isReadOnce
+  const refresh = isLive ? html` data-refresh="${REFRESH_S}"` : null
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -148,7 +152,7 @@ ${frame.range === undefined ? null : rangeLinks(frame.path, frame.range, frame.k
 <main id="content" tabindex="-1"${refresh}>
 ${frame.content}
 </main>
-<footer><a href="/v1/kpis">JSON</a><a href="/openapi.json">API description</a>${isHeld ? null : html`<a href="/metrics">Own metrics</a>`}<span>Times are UTC. Measured at the carrier leg, from signalling only.</span></footer>
+<footer><a href="/v1/kpis">JSON</a><a href="/v1/catalog">What each number means</a><a href="/openapi.json">API description</a>${isHeld ? null : html`<a href="/metrics">Own metrics</a>`}<span>Times are UTC. Measured at the carrier leg, from signalling only.</span></footer>
 </body>
 </html>`
 }

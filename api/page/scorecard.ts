@@ -41,7 +41,7 @@ function head(card: Scorecard): Html {
 <p class="quiet">${carrier.id === carrier.name ? null : html`${carrier.id} · `}weekly scorecard${carrier.is_configured ? null : ' · no longer configured'}</p>
 ${weekText(card)}
 <p>${grade.why} The week before: ${gradeText(before)}.</p>
-${grade.deductions.length === 0 ? null : html`<ul class="plain">${grade.deductions.filter(({ rule }) => rule !== 'fas').map(({ status, why }) => html`<li>${status === 'applied' ? html`<b class="bad">One off.</b> ` : null}${why}</li>`)}</ul>`}
+${grade.deductions.length === 0 ? null : html`<ul class="plain">${grade.deductions.filter(({ rule, status }) => rule !== 'fas' || status !== 'not_measured').map(({ status, why }) => html`<li>${status === 'applied' ? html`<b class="bad">One off.</b> ` : null}${why}</li>`)}</ul>`}
 </div><div class="grade grade-${grade.grade}"><b>${grade.grade}</b><small>${doubt === '' ? 'grade' : doubt}</small></div></header>`
 }
 
@@ -185,7 +185,8 @@ function budgetLeft({ left_ratio: left, cannot_be_shown }: Scorecard['budgets'][
 
 function missed({ counts, tap, rows: all }: Scorecard): Html {
   const loss = all.find(({ id }) => id === 'capture_loss')
-  const excluded = Object.entries(counts.excluded)
+  // Of every cause the same calls are taken out as of the 487s.
+  const excluded = Object.entries(counts.excluded).filter(([id]) => !id.startsWith('cancel_'))
   return html`<section><h2>What does not count, and what the tap missed</h2><ul class="plain">
 <li>${plural(counts.open, 'attempt')} still open and ${count(counts.incomplete)} incomplete: in no ratio.${loss === undefined || loss.value === null ? null : html` Capture loss ${percent(loss.value)} of all attempts.`}</li>
 ${excluded.length === 0 ? null : html`<li>Excluded by definition: ${excluded.map(([id, number], index) => `${index === 0 ? '' : ', '}${all.find((row) => row.id === id)?.name ?? id} ${count(number)}`)}.</li>`}

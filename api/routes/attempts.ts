@@ -36,6 +36,8 @@ export function attemptRoutes(app: App, deps: RouteDeps): void {
           ),
           calling: one('The same of P-Asserted-Identity and From.'),
           called: one('The same of Request-URI and To.', '+12025550143'),
+          rn: one('Routing number of a ported call, whole. Role investigator.', '+12155550000'),
+          tgrp: many('Trunk groups that the Request-URI names, with a context. Role investigator.'),
           ...rangeParameters,
           carrier: many('Carrier ids.'),
           site: many('Site ids.'),

@@ -92,6 +92,7 @@ export function documentRoutes(app: App, deps: RouteDeps): void {
           `${shown(id)} is no stored document; /v1/documents lists those that are kept`,
         )
       }
+      request.audited.carrier = found.document.carrier
       return send(reply, found.document, found.body)
     },
   )

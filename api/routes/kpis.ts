@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { KPI_NAMES } from '../../schemas/kpi-catalog.js'
 import { type App, type RouteDeps, seenBy } from '../deps.js'
 import { kpiAnswer, kpiAnswerOf } from '../kpi/answer.js'
+import { catalogAnswer, catalogOf } from '../kpi/catalog-answer.js'
 import { DIMENSIONS, DIRECTIONS, kpiQueryOf } from '../kpi/query.js'
 import { readKpiGroups } from '../kpi/series.js'
 import { many, one, problems, rangeParameters } from './answers.js'
@@ -34,5 +35,20 @@ export function kpiRoutes(app: App, deps: RouteDeps): void {
       const query = kpiQueryOf(request.query, config, deps.nowUs())
       return kpiAnswerOf(query, await readKpiGroups(readers, config, query), deps.live().asOfUs)
     },
+  )
+
+  app.get(
+    '/v1/catalog',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'catalog',
+        summary: 'What each number means: formula, unit, source and version',
+        description: 'The same as docs/kpi.md, with the thresholds of this process.',
+        querystring: z.strictObject({}),
+        response: { 200: catalogAnswer, ...problems },
+      },
+    },
+    async () => catalogOf(deps.config),
   )
 }

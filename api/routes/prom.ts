@@ -19,7 +19,9 @@ import { RollupSource } from '../prom/rollup-source.js'
 import type { Selector } from '../prom/series.js'
 import { listLabelNames, listLabelValues, listSeries, type SpanS } from '../prom/series-list.js'
 import { SharedAnswers } from '../prom/sharing.js'
+import { logFailure } from '../request-log.js'
 import { shown } from '../time-span.js'
+import { blindSites } from '../trunks/trunks.js'
 
 const FORM_MAX_BYTES = 131_072
 
@@ -31,7 +33,12 @@ interface Answer {
   warnings?: readonly string[]
 }
 
-type Answering = (deps: SeenDeps, parameters: PromParameters, label: string) => Promise<Answer>
+interface PromDeps extends SeenDeps {
+  /** What hides the trunks of a site now; looked at where a state is asked for. */
+  blind: () => ReturnType<typeof blindSites>
+}
+
+type Answering = (deps: PromDeps, parameters: PromParameters, label: string) => Promise<Answer>
 
 const answered = z
   .object({ status: z.literal('success'), data: z.unknown(), warnings: z.array(z.string()).optional() })
@@ -54,7 +61,8 @@ export function promRoutes(app: App, deps: RouteDeps): void {
           const label = (request.params as { name?: string }).name ?? ''
           const { id: asker, role, carriers } = request.principal
           const key = JSON.stringify([asker, role, carriers, path, label, written.sorted()])
-          const text = await shared.get(key, async () => textOf(await answer(seen, written, label)))
+          const asking = { ...seen, blind: () => blindSites(deps, seen) }
+          const text = await shared.get(key, async () => textOf(await answer(asking, written, label)))
           return reply.type('application/json; charset=utf-8').send(text)
         }
         const schema = {
@@ -128,8 +136,9 @@ function textOf({ data, warnings = [] }: Answer): string {
   return JSON.stringify({ status: 'success', data, ...(warnings.length > 0 ? { warnings } : {}) })
 }
 
-function sourceOf(deps: SeenDeps): RollupSource {
-  return new RollupSource({ readers: deps.readers, config: deps.config, servedUntilS: servedUntilS(deps) })
+function sourceOf(deps: PromDeps): RollupSource {
+  const { readers, config, blind } = deps
+  return new RollupSource({ readers, config, servedUntilS: servedUntilS(deps), blind })
 }
 
 /** As far as frames have come: what they are still to change would look like a fall. */
@@ -138,7 +147,7 @@ function servedUntilS(deps: SeenDeps): number {
   return Math.floor((asOfUs > 0 ? asOfUs : deps.nowUs()) / 60e6) * 60
 }
 
-async function query(deps: SeenDeps, parameters: PromParameters): Promise<Answer> {
+async function query(deps: PromDeps, parameters: PromParameters): Promise<Answer> {
   const timeS = parameters.timeS('time') ?? deps.nowUs() / 1e6
   const limit = parameters.limit()
   const { grid, fractionS } = askedAt(timeS)
@@ -150,7 +159,7 @@ async function query(deps: SeenDeps, parameters: PromParameters): Promise<Answer
   }
 }
 
-async function queryRange(deps: SeenDeps, parameters: PromParameters): Promise<Answer> {
+async function queryRange(deps: PromDeps, parameters: PromParameters): Promise<Answer> {
   const { grid, fractionS } = askedRange(parameters)
   const limit = parameters.limit()
   const expr = parsePromql(parameters.needed('query'))
@@ -175,12 +184,12 @@ async function exemplars(_deps: SeenDeps, parameters: PromParameters): Promise<A
   return { data: [] }
 }
 
-async function labels(deps: SeenDeps, parameters: PromParameters): Promise<Answer> {
+async function labels(deps: PromDeps, parameters: PromParameters): Promise<Answer> {
   const listed = await listLabelNames(sourceOf(deps), selectorsOf(parameters), spanOf(deps, parameters))
   return cut(listed.items, listed.warnings, parameters.limit())
 }
 
-async function labelValues(deps: SeenDeps, parameters: PromParameters, label: string): Promise<Answer> {
+async function labelValues(deps: PromDeps, parameters: PromParameters, label: string): Promise<Answer> {
   if (!/^[a-zA-Z_]\w*$/.test(label)) throw new PromError('bad_data', `invalid label name: "${shown(label)}"`)
   const listed = await listLabelValues(
     sourceOf(deps),
@@ -191,7 +200,7 @@ async function labelValues(deps: SeenDeps, parameters: PromParameters, label: st
   return cut(listed.items, listed.warnings, parameters.limit())
 }
 
-async function series(deps: SeenDeps, parameters: PromParameters): Promise<Answer> {
+async function series(deps: PromDeps, parameters: PromParameters): Promise<Answer> {
   const selectors = selectorsOf(parameters)
   if (selectors.length === 0) throw new PromError('bad_data', 'no match[] parameter provided')
   const { items, warnings } = await listSeries(sourceOf(deps), selectors, spanOf(deps, parameters))
@@ -257,7 +266,7 @@ function answerError(
 ): FastifyReply {
   if (error instanceof ApiError && ACCESS_STATUS.has(error.status)) throw error
   const { status, errorType, text } = wordsOf(deps, error)
-  if (status >= 500) request.log.error({ err: error }, text)
+  if (status >= 500) logFailure(request, error)
   if (status === 503) reply.header('retry-after', '5')
   return reply
     .code(status)

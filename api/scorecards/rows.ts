@@ -8,6 +8,8 @@
  * Throws   nothing.
  * Source   metrics.md §9 (rows), §§2 to 4 and 8 (what they mean).
  */
+import type { CancelClass } from '../../schemas/attempt.js'
+import { CANCEL_CLASS_RULES, cancelClassFormula } from '../../schemas/cancel-classes.js'
 import { bucketDelayMs } from '../../schemas/delay-histogram.js'
 import type { QuantileKpi } from '../../schemas/kpi/kpi.js'
 import { kpiOf, LOW_CONFIDENCE_BELOW } from '../../schemas/kpi-catalog.js'
@@ -140,6 +142,26 @@ export function ratioOf(
   }
 }
 
+/** As /v1/cancels has it; here from the rollups, which count each class as it is judged. */
+function cancelRow(cancelClass: CancelClass): RowDefinition {
+  const { id, name, source, version, fault } = CANCEL_CLASS_RULES[cancelClass]
+  return {
+    id,
+    name,
+    unit: 'ratio',
+    better: fault === 'none' ? null : 'lower',
+    formula: cancelClassFormula(cancelClass),
+    source,
+    version,
+    floor: 1,
+    of: (sums) => {
+      const { [cancelClass]: given = 0, ELSEWHERE: elsewhere = 0 } = mapOf(sums, 'cancels')
+      const excluded = cancelClass === 'ELSEWHERE' ? 0 : elsewhere
+      return { ...ratioOf(given, countOf(sums, 'attempts') - excluded, silent(sums)), excluded }
+    },
+  }
+}
+
 function totalRow(
   id: string,
   name: string,
@@ -191,6 +213,13 @@ export const ROWS: readonly RowDefinition[] = [
   catalogRow('progress'),
   catalogRow('pre_ring_487_rate', '487 before anything rang'),
   catalogRow('abandon_rate', 'Abandoned while ringing'),
+  catalogRow('rate_487', '487s'),
+  cancelRow('PRE_RING_CANCEL'),
+  cancelRow('ROUTE_ADVANCE'),
+  cancelRow('487_NO_CANCEL'),
+  cancelRow('CALLER_ABANDON_RING'),
+  cancelRow('RING_TIMER'),
+  cancelRow('ELSEWHERE'),
   catalogRow('short_call_rate', 'Short calls (6 s or less)'),
   shareRow('rate_503', '503', 'Final 503 / attempts.', 'lower', (sums) => response(sums, 503)),
   shareRow(

@@ -130,8 +130,6 @@ export class ScheduledScorecards {
     const { firedAtMs } = due
     if (failure !== undefined && failure.nextTryAtMs > nowMs && failure.firedAtMs >= firedAtMs) return
     const run = { schedule: schedule.id, firedAtMs }
-    if (!this.#settled.has(schedule.id))
-      this.#settled.set(schedule.id, await this.#runs.lastDone(schedule.id))
     if (!(await this.#runs.isDone(run))) {
       const outcome = await this.#makeAndTell(schedule, run, failure?.firedAtMs !== firedAtMs)
       if (outcome === 'not_ours') return

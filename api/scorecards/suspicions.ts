@@ -6,6 +6,7 @@
  * Throws   what the readers throw, but for the limit of a statement.
  * Source   metrics.md §5 and §9; formulas are decisions of ours (docs/early-media.md).
  */
+import { FAS_FIGURES } from '../../schemas/figures/early-media.js'
 import { keptFromS, keptOf } from '../../schemas/retention.js'
 import type { SeenDeps } from '../deps.js'
 import { readFasOfCarriers } from '../early-media/fas.js'
@@ -27,16 +28,16 @@ export type Suspicions = readonly [before: WeekSuspicions, now: WeekSuspicions]
 
 export type SuspicionRow = Omit<RowDefinition, 'of'> & { of: (week: WeekSuspicions) => Measured }
 
+function declared(id: keyof typeof FAS_FIGURES) {
+  const { name, formula, source, version } = FAS_FIGURES[id]
+  return { id, name, formula, source, version }
+}
+
 export const SUSPICION_ROWS: readonly SuspicionRow[] = [
   {
-    id: 'fas_score',
-    name: 'FAS score, 0 to 100',
+    ...declared('fas_score'),
     unit: 'count',
     better: 'lower',
-    formula:
-      'Suspicion of false answer supervision, from signalling only: points of the rules that hold on each destination prefix, and their mean weighted by answers (docs/early-media.md). Outbound attempts.',
-    source: 'metrics.md §5 and §9, our decision',
-    version: 1,
     floor: 30,
     of: ({ fas }) => ({
       value: fas?.score ?? null,
@@ -48,14 +49,9 @@ export const SUSPICION_ROWS: readonly SuspicionRow[] = [
     }),
   },
   {
-    id: 'early_media',
-    name: 'Early media anomalies',
+    ...declared('early_media'),
     unit: 'ratio',
     better: 'lower',
-    formula:
-      'Outbound attempts with a suspicion EM_… of weight warn or high / outbound attempts that rang. From signalling only.',
-    source: 'metrics.md §5 and §9, our decision',
-    version: 1,
     floor: 1,
     of: ({ anomalous, rang }) => ratioOf(Math.min(anomalous, rang), rang),
   },

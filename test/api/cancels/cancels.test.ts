@@ -74,11 +74,17 @@ describe('/v1/cancels', () => {
   test('counts each class as it is judged, with its share and interval', async () => {
     const { classes, attempts, given_up } = of(await ask(''), 'alpha')
     expect({ attempts, given_up }).toEqual({ attempts: 24, given_up: 22 })
-    expect(classes.map(({ cancel_class, count, of }) => [cancel_class, count, of])).toEqual([
-      ['ROUTE_ADVANCE', 1, 24],
-      ['CALLER_ABANDON_RING', 21, 24],
+    // Before it rang another route is the carrier's fault, and a caller who hangs up nobody's.
+    expect(classes.map(({ cancel_class, count, of, bad }) => [cancel_class, count, of, bad])).toEqual([
+      ['ROUTE_ADVANCE', 1, 24, 1],
+      ['CALLER_ABANDON_RING', 21, 24, 0],
     ])
     expect(classes[0]?.interval?.[0]).toBeCloseTo(0.0074, 3)
+  })
+
+  test('tells 487s before anything rang from the others', async () => {
+    expect(of(await ask(''), 'alpha').pre_ring_487_share).toMatchObject({ count: 1, of: 22 })
+    expect(of(await ask(''), 'beta').pre_ring_487_share).toMatchObject({ count: 0, of: 0, share: null })
   })
 
   test('gives the time to CANCEL and the ring time by nearest rank, above their floors', async () => {
@@ -108,6 +114,13 @@ describe('/v1/cancels', () => {
     expect(apart.groups.every(({ by }) => by.carrier === 'alpha')).toBe(true)
   })
 
+  test('can be narrowed to a destination', async () => {
+    const there = await ask('&group_by=&prefix=%2B1303')
+    // Not the anonymous caller's, who dialled another place.
+    expect(there.groups[0]).toMatchObject({ attempts: 24, given_up: 21 })
+    expect((await ask('&group_by=&prefix=%2B4969')).groups[0]).toMatchObject({ attempts: 0 })
+  })
+
   test('below its floor a quantile is null, and 0 of 0 has no share', async () => {
     expect(of(await ask(''), 'beta')).toMatchObject({
       given_up: 0,
@@ -115,5 +128,42 @@ describe('/v1/cancels', () => {
       ring_before_cancel: { short: { share: null, interval: null } },
       tried_again: { share: null },
     })
+  })
+})
+
+describe('/cancels', () => {
+  const pageOf = async (query: string) => {
+    const { body, statusCode } = await app.inject({ url: `/cancels?${HOUR}${query}` })
+    expect(statusCode).toBe(200)
+    return body.replace(/\s+/g, ' ')
+  }
+
+  test('shows each cause with its share, whose fault it is, and the way to its attempts', async () => {
+    const page = await pageOf('')
+    expect(page).toContain('Given up for another route<br><small>ROUTE_ADVANCE</small>')
+    expect(page).toContain('the carrier’s before an 18x, nobody’s after it')
+    const [href] = /\/attempts\?carrier=alpha&amp;cancel_class=CALLER_ABANDON_RING[^"]*/.exec(page)!
+    const list = await get<{ attempts: { cancel_class: string }[] }>(
+      app,
+      `/v1${href.replaceAll('&amp;', '&')}&limit=100`,
+    )
+    expect(list.body.attempts).toHaveLength(21)
+    expect(new Set(list.body.attempts.map(({ cancel_class }) => cancel_class))).toEqual(
+      new Set(['CALLER_ABANDON_RING']),
+    )
+  })
+
+  test('says how long callers waited, and keeps its filters in the links of the ranges', async () => {
+    const page = await pageOf('&carrier=alpha&group_by=carrier,destination')
+    expect(page).toMatch(/Time to CANCEL"[^>]*><span class="value">11 s<\/span> · <span class="none">too few/)
+    expect(page).toContain('+1303555</span> <small>United States</small>')
+    expect(page).toContain('/cancels?last=24h&amp;carrier=alpha&amp;group_by=carrier%2Cdestination')
+    expect(page).not.toContain('<td data-label="Carrier"><a href="/carriers/beta')
+  })
+
+  test('without calls says so', async () => {
+    expect(await pageOf('&site=nowhere')).toContain(
+      'No attempt that has ended was seen in this range with these filters.',
+    )
   })
 })

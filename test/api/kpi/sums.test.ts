@@ -19,6 +19,13 @@ describe('sums', () => {
     expect(mapOf(sums, 'responses')).toEqual({ 200: 2 })
   })
 
+  it('rounds milliseconds to the microseconds they are made of: in which order they were added does not show', () => {
+    const acd = ROLLUP_COLUMNS.filter(({ name }) => name === 'acd_sum_ms')
+    const sumOf = (value: number) => countOf(sumsOfRow({ sum_acd_sum_ms: value }, acd), 'acd_sum_ms')
+    expect(acd).toHaveLength(1)
+    expect([sumOf(0.1 + 0.2), sumOf(1_849.99998), sumOf(1_850.00005)]).toEqual([0.3, 1_850, 1_850])
+  })
+
   it('drops keys that count nothing', () => {
     expect(mapOf(sumsOfRow(row('1', {}), columns), 'pdd_histogram')).toEqual({ 100: 4 })
   })

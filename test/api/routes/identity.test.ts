@@ -5,44 +5,9 @@ import type { CertificatesAnswer } from '../../../api/identity/certificates.js'
 import type { SignersAnswer } from '../../../api/identity/signers.js'
 import { Readers } from '../../../api/readers.js'
 import { configSchema } from '../../../schemas/config.js'
-import type { IdentityCheck } from '../../../schemas/identity-checks.js'
 import { LOOPBACK } from '../../../schemas/tokens.js'
+import { addChecks } from '../attestation/identity-rows.js'
 import { CONFIG, get, HOUR, NOON_S, TestStore } from '../support.js'
-
-const CHECK: IdentityCheck = {
-  depth: 0,
-  party: 'carrier',
-  carrier: 'alpha',
-  site: 'dal',
-  direction: 'inbound',
-  form: 'full',
-  ppt: 'shaken',
-  attest: 'A',
-  orig: '14155551000',
-  dest: ['13125550123'],
-  diverted: '',
-  origid: '11111111-2222-4333-8444-555555555555',
-  iat: NOON_S,
-  iat_delta_ms: 4_000,
-  x5u: 'https://cert.example.org/14155551000.pem',
-  signer_id: '709J',
-  spc: '709J',
-  certificate_sha256: 'ab'.repeat(32),
-  certificate_subject: 'SHAKEN 709J',
-  certificate_not_after: NOON_S + 86_400 * 20,
-  signature: 'valid',
-  signature_reason: '',
-  verified: 'passed',
-  findings: [],
-  orig_match: 'match',
-  dest_match: 'match',
-  chain: 'none',
-  raw_claims: '',
-  verstat: '',
-  attestation_info: '',
-  origination_id: '',
-  stir_reasons: [],
-}
 
 let store: TestStore
 let app: App
@@ -57,42 +22,36 @@ const config = {
   }).carriers,
 }
 
-let rows = 0
-async function add(changes: Partial<IdentityCheck> = {}, more: object = {}): Promise<string> {
-  const attempt_hex = (++rows).toString(16).padStart(32, '0')
-  const row = {
-    minute: NOON_S,
-    attempt_hex,
-    token_hex: 'ab'.repeat(16),
-    position: 0,
-    version: 1,
-    is_deleted: 0,
-    checked_at: NOON_S,
-  }
-  const values = [{ ...row, ...CHECK, ...changes, ...more }]
-  const columns = Object.keys(values[0]!) as [string, ...string[]]
-  await store.engine.writer.insert({ table: 'identity_checks', columns, values, format: 'JSONEachRow' })
-  return attempt_hex
+/** A number stands where a certificate is fetched. */
+const CHECKED = {
+  x5u: 'https://cert.example.org/14155551000.pem',
+  certificate_not_after: NOON_S + 86_400 * 20,
 }
 
 beforeAll(async () => {
   store = await TestStore.open()
   app = await store.app({ config })
-  await add()
-  await add({ attest: 'B', signature: 'invalid', signature_reason: 'signature_mismatch', verified: 'failed' })
-  await add({ verified: 'failed', findings: ['iat_stale', 'dest_mismatch'], direction: 'outbound' })
-  await add({ carrier: 'beta', certificate_not_after: NOON_S, certificate_sha256: 'cd'.repeat(32) })
-  await add({
-    carrier: 'beta',
-    spc: '',
-    signer_id: 'cert.example.org',
-    certificate_sha256: '',
-    signature: 'not_checked',
-    signature_reason: 'no_certificate',
-    verified: 'not_checked',
-  })
-  await add({ carrier: 'silent', depth: 1 }, { position: 1 })
-  await add({ form: 'none', signer_id: '', verstat: 'TN-Validation-Passed-A' }, { token_hex: '0'.repeat(32) })
+  const rows: Parameters<typeof addChecks>[1] = [
+    {},
+    { attest: 'B', signature: 'invalid', signature_reason: 'signature_mismatch', verified: 'failed' },
+    { verified: 'failed', findings: ['iat_stale', 'dest_mismatch'], direction: 'outbound' },
+    { carrier: 'beta', certificate_not_after: NOON_S, certificate_sha256: 'cd'.repeat(32) },
+    {
+      carrier: 'beta',
+      spc: '',
+      signer_id: 'cert.example.org',
+      certificate_sha256: '',
+      signature: 'not_checked',
+      signature_reason: 'no_certificate',
+      verified: 'not_checked',
+    },
+    { carrier: 'silent', depth: 1, position: 1 },
+    { form: 'none', signer_id: '', verstat: 'TN-Validation-Passed-A', token_hex: '0'.repeat(32) },
+  ]
+  await addChecks(
+    store,
+    rows.map((row) => ({ ...CHECKED, ...row })),
+  )
 })
 afterAll(() => store.close())
 
@@ -164,12 +123,15 @@ describe('certificates', () => {
 
 describe('the identity of an attempt', () => {
   test('is whole for an investigator, and masked for a viewer', async () => {
-    const id = await add({
-      raw_claims: '{"rcd":{"nam":"415-555-1000"}}',
-      stir_reasons: ['STIR;cause=436;text="tel:+14155551000"'],
-    })
+    const [id] = await addChecks(store, [
+      {
+        ...CHECKED,
+        raw_claims: '{"rcd":{"nam":"415-555-1000"}}',
+        stir_reasons: ['STIR;cause=436;text="tel:+14155551000"'],
+      },
+    ])
     const asked = (role: 'viewer' | 'investigator'): Promise<IdentityCheckJson[]> =>
-      readIdentityChecks(new Readers(store.engine.readers, { ...LOOPBACK, role }), id, NOON_S)
+      readIdentityChecks(new Readers(store.engine.readers, { ...LOOPBACK, role }), id!, NOON_S)
     const [whole] = await asked('investigator')
     expect(whole).toMatchObject({
       claimed: { attest: 'A', orig: '14155551000', dest: ['13125550123'] },

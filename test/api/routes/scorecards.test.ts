@@ -48,6 +48,8 @@ const rowOf = (card: Pick<Scorecard, 'rows'>, id: string) => card.rows.find((row
 function counted(attempts: readonly Attempt[], ended: readonly Attempt[]) {
   const closed = attempts.filter(({ state }) => state === 'closed')
   const of = (test: (one: Attempt) => boolean) => closed.filter(test).length
+  const notElsewhere = of(({ cancelClass }) => cancelClass !== 'ELSEWHERE')
+  const givenUp = (cause: string) => [of(({ cancelClass }) => cancelClass === cause), notElsewhere]
   const asrDen = of(({ finalCode }) => finalCode < 300 || finalCode >= 400)
   const pdds = closed.flatMap(({ pddMs }) => (pddMs === null ? [] : [pddMs])).sort((a, b) => a - b)
   const done = ended.filter(({ durationMs }) => durationMs !== null)
@@ -60,7 +62,20 @@ function counted(attempts: readonly Attempt[], ended: readonly Attempt[]) {
     seer: [of(({ finalCode }) => [200, 480, 486, 600, 603].includes(finalCode)), asrDen],
     isa: [of(({ finalCode }) => [408, 500, 503, 504].includes(finalCode)), closed.length],
     availability: [of(({ sli }) => sli === 'good'), of(({ sli }) => sli === 'good' || sli === 'bad')],
-    pre_ring_487_rate: [of(({ finalCode, rang }) => finalCode === 487 && !rang), closed.length],
+    pre_ring_487_rate: [
+      of(({ finalCode, rang, cancelClass }) => finalCode === 487 && !rang && cancelClass !== 'ELSEWHERE'),
+      notElsewhere,
+    ],
+    rate_487: [
+      of(({ finalCode, cancelClass }) => finalCode === 487 && cancelClass !== 'ELSEWHERE'),
+      notElsewhere,
+    ],
+    cancel_pre_ring: givenUp('PRE_RING_CANCEL'),
+    cancel_route_advance: givenUp('ROUTE_ADVANCE'),
+    cancel_not_seen: givenUp('487_NO_CANCEL'),
+    cancel_while_ringing: givenUp('CALLER_ABANDON_RING'),
+    cancel_ring_timer: givenUp('RING_TIMER'),
+    cancel_elsewhere: [closed.length - notElsewhere, closed.length],
     rate_503: [of(({ finalCode }) => finalCode === 503), closed.length],
     timeout_rate: [of(({ finalCode }) => finalCode === 408 || finalCode === 0), closed.length],
     blocked_rate: [of(({ finalCode }) => finalCode === 608), closed.length],
@@ -89,6 +104,13 @@ const RATIOS = [
   'isa',
   'availability',
   'pre_ring_487_rate',
+  'rate_487',
+  'cancel_pre_ring',
+  'cancel_route_advance',
+  'cancel_not_seen',
+  'cancel_while_ringing',
+  'cancel_ring_timer',
+  'cancel_elsewhere',
   'rate_503',
   'timeout_rate',
   'blocked_rate',
@@ -181,6 +203,13 @@ describe('the scorecard of a simulated quarter', () => {
       is_significant: true,
     })
     expect(rowOf(card, 'rate_503').change).toBe('worse')
+    // Whose fault it is says which way is good; of what is nobody's, neither.
+    expect(rowOf(card, 'cancel_route_advance')).toMatchObject({
+      better: 'lower',
+      numerator: expect.any(Number),
+    })
+    expect(rowOf(card, 'cancel_elsewhere').numerator).toBe(rowOf(card, 'cancel_route_advance').excluded)
+    expect(rowOf(card, 'cancel_elsewhere').better).toBeNull()
     expect(card.groups.length).toBeGreaterThan(0)
   })
 

@@ -55,6 +55,8 @@ type Kind =
   | keyof typeof ENDED
   | 'answered'
   | 'notFound'
+  | 'elsewhere'
+  | 'routeAdvance'
   | 'redirected'
   | 'timeout'
   | 'blocked'
@@ -79,6 +81,14 @@ const KINDS: Record<Exclude<Kind, keyof typeof ENDED | 'answered'>, Partial<Atte
   timeout: { ...ENDED.congestion, finalCode: 0, finalAtUs: 0, disposition: 'TIMEOUT', failDelayMs: null },
   blocked: { ...ENDED.congestion, finalCode: 608, disposition: 'BLOCKED', sli: 'excluded' },
   identity: { ...ENDED.congestion, finalCode: 438, disposition: 'IDENTITY', sli: 'excluded' },
+  elsewhere: {
+    ...ENDED.preRing,
+    disposition: 'ELSEWHERE',
+    cancelClass: 'ELSEWHERE',
+    sli: 'excluded',
+    nerDenominator: 0,
+  },
+  routeAdvance: { ...ENDED.preRing, cancelClass: 'ROUTE_ADVANCE' },
   incomplete: {
     state: 'incomplete',
     finalCode: 0,
@@ -102,6 +112,8 @@ const TROUBLE: Record<Carrier, readonly (readonly [Kind, number])[]> = {
   bravo: [
     ['congestion', 0.01],
     ['preRing', 0.005],
+    ['elsewhere', 0.01],
+    ['routeAdvance', 0.005],
     ['blocked', 0.01],
     ['incomplete', 0.02],
   ],

@@ -235,6 +235,33 @@ describe('a schedule over time', () => {
     expect([outcome, firedAtMs]).toEqual(['done', nowMs])
     expect(await stored()).toHaveLength(3)
   })
+
+  test('a firing that failed is made up for though somebody fired it by hand in between', async () => {
+    await start().runDue()
+    nowMs = MONDAY_MS + 5_000
+    await start({ client: dyingAt('documents', 'before') }).runDue()
+    nowMs = MONDAY_MS + 5 * 3_600_000
+    await start({ owner: 'by hand' }).runNow(configOf().scorecards.schedules[0]!)
+    let failures = 0
+    const restarted = start({
+      owner: 'restarted',
+      client: new Proxy(store.engine.writer, {
+        get(target, name) {
+          const value = Reflect.get(target, name) as unknown
+          if (name !== 'insert' || failures++ > 0)
+            return typeof value === 'function' ? value.bind(target) : value
+          return () => Promise.reject(new Error('the store is away'))
+        },
+      }),
+    })
+    nowMs += 3_600_000
+    await restarted.runDue()
+    const firings = async () => [...new Set((await stored()).map(({ fired_at }) => fired_at))]
+    expect(await firings()).toEqual(['2026-11-23 10:00:00'])
+    nowMs += 24 * 3_600_000
+    await restarted.runDue()
+    expect(await firings()).toEqual(['2026-11-23 05:00:00', '2026-11-23 10:00:00'])
+  })
 })
 
 describe('two processes over the same tables', () => {
