@@ -8,8 +8,11 @@
  *   numbers_time  on one agent's clock the same caller and callee: an outbound leg belongs to the inbound one that was being
  *                 set up when it was invited; where no inbound leg was captured, to the outbound one that ended unanswered at
  *                 most `route_advance_ms` before.                 0.9 where one leg fits, 0.5 where the newest of several does
+ *                 On the clocks of two agents: a lone inbound leg belongs to the one call without any whose leg was invited
+ *                 while it was set up, give or take `CLOCKS_APART_MS`.                                               0.5
  *
- * The first three join: what shares any of them with a leg of a call is of that call. Numbers and time only attach a leg
+ * The first three join: what shares any of them with a leg of a call is of that call, whatever the clocks of their agents say, as
+ * long as legs follow each other within `CALL_REACH_S` on these clocks. Numbers and time only attach a leg
  * that nothing else joins, so that two calls never become one by chance. A value that more than `LEGS_MAX` attempts share
  * is no name of a call: it is ignored.
  *
@@ -19,10 +22,19 @@
  */
 import { createHash } from 'node:crypto'
 import type { CallLeg, CallLinkRule } from '../schemas/verdicts.js'
-import { byKey, firstFrom, giveUpOrAnswerUs, type Leg, numbersKey } from './leg.js'
+import { byKey, firstFrom, giveUpOrAnswerUs, type Leg, numbersKey, partiesKey } from './leg.js'
 
-/** Legs of a call are invited within this of each other: two routes that ring for half a minute each, and the third. */
+/**
+ * Legs of a call are invited within this of each other: two routes that ring for half a minute each, and the third; or one, and
+ * a minute between the clocks of two agents.
+ */
 export const CALL_REACH_S = 120
+
+/**
+ * Agents that the health of the tap calls sound are less than a second off each (docs/tap-health.md). What is further off fits
+ * by its numbers to any call of the minute: it is not attached.
+ */
+const CLOCKS_APART_MS = 2_000
 
 export interface CallNames {
   /** 32 hex digits each, lower case, not nil. */
@@ -65,6 +77,7 @@ export function callLegs(
   }
   const groupOf = (leg: Leg) => groups.nameOf(tokens.get(leg.attemptId)![0]!)
   const attached = attachedByNumbers(legs, groupOf, routeAdvanceMs)
+  attachOverClocks(legs, groupOf, attached)
   const found: CallLeg[] = []
   const keys = new Map<string, string>()
   for (const leg of legs) {
@@ -74,7 +87,7 @@ export function callLegs(
     if (best === undefined && link === undefined && !attached.roots.has(group)) continue
     const rule = best === undefined ? 'numbers_time' : RULE_OF[best[0]!]!
     const root = attached.rootOf(group)
-    const callKey = keys.get(root) ?? keyText(root)
+    const callKey = keys.get(root) ?? keyText(nameOfRun(root))
     keys.set(root, callKey)
     const { minuteS, attemptId, party, carrier } = leg
     const confidence = Math.min(CONFIDENCE[rule], link?.confidence ?? 1)
@@ -86,7 +99,7 @@ export function callLegs(
 /** The Call-ID always, and the names that few enough attempts share. */
 function tokensOf(legs: readonly Leg[], namesOf: (leg: Leg) => CallNames | undefined): Map<string, Token[]> {
   const written = new Map<string, Token[]>()
-  const uses = new Map<Token, number>()
+  const uses = new Map<Token, number[]>()
   for (const leg of legs) {
     const names = namesOf(leg)
     const own: Token[] = [
@@ -96,14 +109,43 @@ function tokensOf(legs: readonly Leg[], namesOf: (leg: Leg) => CallNames | undef
     ]
     const distinct = [...new Set(own)]
     written.set(leg.attemptId, distinct)
-    for (const token of distinct) uses.set(token, (uses.get(token) ?? 0) + 1)
+    for (const token of distinct) {
+      const times = uses.get(token)
+      if (times === undefined) uses.set(token, [momentUs(leg)])
+      else times.push(momentUs(leg))
+    }
   }
-  for (const [id, own] of written) {
-    const kept = own.filter((token) => (uses.get(token) ?? 0) <= LEGS_MAX)
+  for (const times of uses.values()) if (times.length > 1) times.sort((a, b) => a - b)
+  for (const leg of legs) {
+    const own = written.get(leg.attemptId)!
+    const kept = own.filter((token) => uses.get(token)!.length <= LEGS_MAX)
+    const named = kept.map((token) => inRun(token, uses.get(token)!, momentUs(leg)))
     // One that shares everything with a flood is a call of its own.
-    written.set(id, kept.length > 0 ? kept : [`2${own.at(-1)!.slice(1)}\n${id}`])
+    written.set(leg.attemptId, kept.length > 0 ? named : [`2${own.at(-1)!.slice(1)}\n${leg.attemptId}`])
   }
   return written
+}
+
+/** Without an INVITE the minute in which it is counted. */
+function momentUs({ invitedAtUs, minuteS }: Leg): number {
+  return invitedAtUs > 0 ? invitedAtUs : minuteS * 1e6
+}
+
+/**
+ * A name says nothing across a pause longer than the reach: a pass that looks at one end of it does not see the other. So what
+ * comes after a pause has a name of its own.
+ */
+function inRun(token: Token, times: readonly number[], atUs: number): Token {
+  let run = 0
+  for (let at = 1; at < times.length && times[at]! <= atUs; at++) {
+    if (times[at]! - times[at - 1]! > CALL_REACH_S * 1e6) run++
+  }
+  return run === 0 ? token : `${token}\r${run}`
+}
+
+/** The name again; no header value holds a line end. */
+function nameOfRun(token: string): string {
+  return token.replace(/\r\d+$/, '')
 }
 
 class Attached {
@@ -158,6 +200,75 @@ function attachedByNumbers(
     }
   }
   return attached
+}
+
+/**
+ * Lone inbound legs, each to the one call of its numbers that another agent saw and that has no inbound leg. The inbound leg is
+ * what is unsure, so that what the others know of each other stays as sure as it was. Whatever else fits on either side, of this
+ * call or not, and nothing is attached: on two clocks nobody can tell which was first.
+ */
+function attachOverClocks(legs: readonly Leg[], groupOf: (leg: Leg) => string, attached: Attached): void {
+  const timed = legs.filter(({ invitedAtUs }) => invitedAtUs > 0)
+  if (timed.every(({ clockAgent }) => clockAgent === timed[0]!.clockAgent)) return
+  const sizes = new Map<string, number>()
+  const withInbound = new Set<string>()
+  for (const leg of legs) {
+    const root = attached.rootOf(groupOf(leg))
+    sizes.set(root, (sizes.get(root) ?? 0) + 1)
+    if (leg.direction === 'inbound') withInbound.add(root)
+  }
+  const of = (wanted: string) =>
+    byKey(
+      timed.filter(({ direction }) => direction === wanted),
+      partiesKey,
+    )
+  const outbound = of('outbound')
+  const found: [group: string, root: string][] = []
+  for (const [key, parents] of of('inbound')) {
+    const children = outbound.get(key) ?? []
+    for (const parent of children.length === 0 ? [] : parents) {
+      const group = groupOf(parent)
+      if (attached.rootOf(group) !== group || sizes.get(group) !== 1) continue
+      const fitting = near(
+        children,
+        parent.invitedAtUs - APART_US,
+        parent.invitedAtUs + LATER_MAX_US,
+      )?.filter((child) => mayBelong(child, parent))
+      const [root, other] = new Set(fitting?.map((child) => attached.rootOf(groupOf(child))))
+      if (root === undefined || other !== undefined || withInbound.has(root)) continue
+      if (fitting!.every((child) => isOnlyParent(parent, child, parents))) found.push([group, root])
+    }
+  }
+  for (const [group, root] of found) {
+    attached.links.set(group, { root, confidence: UNSURE })
+    attached.roots.add(root)
+  }
+}
+
+const APART_US = CLOCKS_APART_MS * 1_000
+const LATER_MAX_US = CALL_REACH_S * 1e6 - 2 * APART_US
+
+/** Those of a list that were invited between two moments; undefined: more than anybody can tell apart. */
+function near(list: readonly Leg[], fromUs: number, toUs: number): Leg[] | undefined {
+  const [from, to] = [firstFrom(list, fromUs), firstFrom(list, toUs + 1)]
+  return to - from > LOOK_MAX ? undefined : list.slice(from, to)
+}
+
+function isOnlyParent(parent: Leg, child: Leg, parents: readonly Leg[]): boolean {
+  const others = near(parents, child.invitedAtUs - LATER_MAX_US, child.invitedAtUs + APART_US)
+  return others?.every((other) => other === parent || !mayBelong(child, other)) === true
+}
+
+/** On the clocks of two agents. */
+function mayBelong(outbound: Leg, inbound: Leg): boolean {
+  const laterUs = outbound.invitedAtUs - inbound.invitedAtUs
+  const endUs = giveUpOrAnswerUs(inbound)
+  return (
+    outbound.clockAgent !== inbound.clockAgent &&
+    laterUs >= -APART_US &&
+    laterUs <= LATER_MAX_US &&
+    (endUs === 0 || outbound.invitedAtUs <= endUs + APART_US)
+  )
 }
 
 /** Inbound legs that were being set up at this moment, in order; too many to tell: as if there were one more than can be told. */

@@ -57,11 +57,13 @@ export class ChangedMinutes {
       this.#seen.set(key, { version, atS: row.at_s })
       changed.set(row.minute_s, Math.min(row.at_s, changed.get(row.minute_s) ?? row.at_s))
     }
-    this.untilS = Math.max(this.untilS, rows.at(-1)?.at_s ?? 0)
-    for (const [key, { atS }] of this.#seen) if (atS < this.untilS - OVERLAP_S) this.#seen.delete(key)
+    const untilS = Math.max(this.untilS, rows.at(-1)?.at_s ?? 0)
+    for (const [key, { atS }] of this.#seen) if (atS < untilS - OVERLAP_S) this.#seen.delete(key)
     for (const { minuteS, changedAtS } of await this.#heard(client)) {
       if (!changed.has(minuteS)) changed.set(minuteS, changedAtS)
     }
+    // Not before: who says meanwhile how far all is judged must not count what nobody has heard of.
+    this.untilS = untilS
     return [...changed].map(([minuteS, changedAtS]) => ({ minuteS, changedAtS }))
   }
 

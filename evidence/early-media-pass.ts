@@ -6,25 +6,27 @@
  * differ are written; those that hold no more are ended. Messages are kept for days, attempts for months: where they have gone
  * since an earlier look, what they said then stays.
  * Bounded: ATTEMPTS_A_LOOK attempts, MESSAGES_A_LEG messages of each, and the first MESSAGE_MAX_BYTES of a message.
- * A PRACK or a copy of an 18x that comes later than the pass looked changes no attempt, and so calls for no other look; the pass
- * waits a minute for these, twice the 64·T1 after which a PRACK is missing.
+ * A PRACK or a copy of an 18x that comes later than the pass looked changes no attempt, and so calls for no other look; nor does
+ * the BYE of a call that ended in another minute. The pass waits 90 s: more than the 64·T1 after which a PRACK is missing, and
+ * than an answer and a short call take after the last INVITE of the minute.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
 import { ANOMALY_RULES, type Anomaly, type AnomalyRule } from '../schemas/anomalies.js'
+import { byCall, CALL_OF_ATTEMPT, CALL_OF_MESSAGE, handfulOf, ofHandful } from './attempt-messages.js'
 import { anomaliesOf, inOrder } from './early-media/anomalies-of.js'
 import type { Captured, TriedAttempt } from './early-media/last-try.js'
 import type { AttemptTimes, Thresholds } from './early-media/record-rules.js'
 import type { Context, EvidencePass, PassResult, Window } from './pass.js'
+import { type PassTable, readRows, writeRows } from './pass-statements.js'
 
 const ATTEMPTS_A_LOOK = 250
 const MESSAGES_A_LEG = 32
 const MESSAGE_MAX_BYTES = 16_384
-const ROWS_A_STATEMENT = 2_000
 
 export const earlyMediaPass: EvidencePass = {
   id: 'early_media',
   reachS: 0,
-  settleS: 60,
+  settleS: 90,
   everyS: 10,
   async run(window: Window, context: Context): Promise<PassResult> {
     let rows = 0
@@ -67,12 +69,12 @@ async function judgeMinute(minuteS: number, context: Context): Promise<number> {
   }
   const ended = [...standing.values()]
   const version = context.version()
-  await insert(client, minuteS, changed, { version, isEnd: false })
-  await insert(client, minuteS, ended, { version, isEnd: true })
+  await write(client, minuteS, changed, { version, isEnd: false })
+  await write(client, minuteS, ended, { version, isEnd: true })
   if (isFirstLook) await noteLook(client, minuteS)
   // A row of a process that lost its lease may stand where its successor has none: it is ended, and judged when it changes.
   if (changed.length > 0 && !(await context.isHeld()))
-    await insert(client, minuteS, changed, { version: context.version(), isEnd: true })
+    await write(client, minuteS, changed, { version: context.version(), isEnd: true })
   return changed.length + ended.length
 }
 
@@ -126,7 +128,7 @@ const COLUMNS = [
 const textOf = (row: AnomalyRow) => JSON.stringify(COLUMNS.map((name) => row[name]))
 
 async function wasLookedAt(client: ClickHouseClient, minuteS: number): Promise<boolean> {
-  const rows = await select(
+  const rows = await readRows(
     client,
     `SELECT 1 FROM anomaly_minutes WHERE minute = toDateTime({minute:UInt32}, 'UTC') LIMIT 1`,
     { minute: minuteS },
@@ -142,7 +144,7 @@ async function noteLook(client: ClickHouseClient, minuteS: number): Promise<void
 }
 
 async function standingRows(client: ClickHouseClient, minuteS: number): Promise<Map<string, AnomalyRow>> {
-  const rows = await select<[string, ...unknown[]]>(
+  const rows = await readRows<[string, ...unknown[]]>(
     client,
     `SELECT lower(hex(attempt_id)), ${COLUMNS.join(', ')} FROM attempt_anomalies FINAL
      WHERE minute = toDateTime({minute:UInt32}, 'UTC')`,
@@ -166,8 +168,6 @@ interface ReadAttempt extends AttemptTimes, TriedAttempt {
   prefix: string
 }
 
-/** As messages hold it (schemas/sip-messages.ts). */
-const CALL_ID = 'substringUTF8(call_id, 1, 512)'
 const TEXTS = `party, carrier, site, direction, destination, clock_agent, address_low, address_high, from_tag, cancel_class,
   bye_from, called_number, calling_number, from_number`
 const NUMBERS = `invited_at_us, first_18x_at_us, first_180_at_us, first_sdp_18x_at_us, cancelled_at_us, final_at_us,
@@ -178,9 +178,9 @@ async function readAttempts(
   minuteS: number,
   after: string,
 ): Promise<ReadAttempt[]> {
-  const rows = await select<[string, string, boolean, number | null, number | null, string[], string[]]>(
+  const rows = await readRows<[string, string, boolean, number | null, number | null, string[], string[]]>(
     client,
-    `SELECT lower(hex(attempt_id)) AS id, hex(sipHash128(${CALL_ID})), rang, pdd_ms, duration_ms,
+    `SELECT lower(hex(attempt_id)) AS id, ${CALL_OF_ATTEMPT}, rang, pdd_ms, duration_ms,
        [${TEXTS.replace(/\w+/g, 'toString($&)')}], [${NUMBERS.replace(/\w+/g, 'toString($&)')}]
      FROM call_attempts FINAL
      WHERE minute = toDateTime({minute:UInt32}, 'UTC') AND id > {after:String} AND state = 'closed'
@@ -225,82 +225,56 @@ async function readAttempts(
 }
 
 /** On the attempt's own clock: its first INVITE lies in the minute, and no call is set up for an hour. */
-const SET_UP_MAX_S = 3_600
+const AROUND = { beforeS: 60, afterS: 3_600 }
 
 async function readMessages(
   client: ClickHouseClient,
   minuteS: number,
   attempts: readonly ReadAttempt[],
 ): Promise<Map<string, Captured[]>> {
-  const calls = new Map<string, Captured[]>()
-  if (!attempts.some(({ rang }) => rang)) return calls
+  if (!attempts.some(({ rang }) => rang)) return new Map()
   // Copies do no harm, so nothing is merged for this.
-  const rows = await select<[string, string, string, string, string, string]>(
+  const rows = await readRows<[string, string, string, string, string, string]>(
     client,
-    `SELECT hex(sipHash128(call_id)), agent, toUnixTimestamp64Micro(captured_at), source_address, destination_address,
+    `SELECT ${CALL_OF_MESSAGE}, agent, toUnixTimestamp64Micro(captured_at), source_address, destination_address,
        base64Encode(substring(raw, 1, {bytes:UInt32}))
      FROM sip_messages
-     WHERE call_id IN (
-         SELECT ${CALL_ID} FROM call_attempts FINAL
-         WHERE minute = toDateTime({minute:UInt32}, 'UTC') AND lower(hex(attempt_id)) >= {first:String}
-           AND lower(hex(attempt_id)) <= {last:String} AND rang)
-       AND captured_at >= toDateTime({from:UInt32}, 'UTC') AND captured_at < toDateTime({to:UInt32}, 'UTC')
+     WHERE ${ofHandful('rang')}
        AND (method IN ('INVITE', 'PRACK', 'UPDATE') AND status_code = 0 OR status_code > 100 AND status_code < 300)
      ORDER BY call_id, captured_at, row_id
      LIMIT {limit:UInt32} BY call_id, agent, least(source_address, destination_address), greatest(source_address, destination_address)`,
-    {
-      minute: minuteS,
-      first: attempts[0]!.attemptId,
-      last: attempts.at(-1)!.attemptId,
-      from: Math.max(0, minuteS - 60),
-      to: minuteS + SET_UP_MAX_S,
-      bytes: MESSAGE_MAX_BYTES,
-      limit: MESSAGES_A_LEG,
-    },
+    { ...handfulOf(minuteS, attempts, AROUND), bytes: MESSAGE_MAX_BYTES, limit: MESSAGES_A_LEG },
   )
-  for (const [call, agent, capturedAtUs, source, destination, base64] of rows) {
-    const one = {
-      agent,
-      capturedAtUs: Number(capturedAtUs),
-      source,
-      destination,
-      bytes: Buffer.from(base64, 'base64'),
-    }
-    const others = calls.get(call)
-    if (others === undefined) calls.set(call, [one])
-    else others.push(one)
-  }
-  return calls
+  return byCall(
+    rows.map(([call, agent, capturedAtUs, source, destination, base64]) => [
+      call,
+      {
+        agent,
+        capturedAtUs: Number(capturedAtUs),
+        source,
+        destination,
+        bytes: Buffer.from(base64, 'base64'),
+      },
+    ]),
+  )
 }
 
-async function insert(
+const TABLE: PassTable = {
+  name: 'attempt_anomalies',
+  writtenAt: 'judged_at',
+  columns: ['minute', 'attempt_hex', ...COLUMNS],
+}
+
+function write(
   client: ClickHouseClient,
   minuteS: number,
   rows: readonly AnomalyRow[],
-  { version, isEnd }: { version: bigint; isEnd: boolean },
+  under: { version: bigint; isEnd: boolean },
 ): Promise<void> {
-  const judgedAt = Math.floor(Date.now() / 1_000) // Retention counts from it, nothing else.
-  for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
-    await client.insert({
-      table: 'attempt_anomalies',
-      columns: ['minute', 'attempt_hex', 'version', 'is_deleted', 'judged_at', ...COLUMNS],
-      values: rows.slice(at, at + ROWS_A_STATEMENT).map((row) => ({
-        minute: minuteS,
-        version: String(version),
-        is_deleted: isEnd ? 1 : 0,
-        judged_at: judgedAt,
-        ...row,
-      })),
-      format: 'JSONEachRow',
-    })
-  }
-}
-
-async function select<Row>(
-  client: ClickHouseClient,
-  query: string,
-  parameters: Record<string, unknown>,
-): Promise<Row[]> {
-  const result = await client.query({ query, query_params: parameters, format: 'JSONCompactEachRow' })
-  return result.json<Row>()
+  return writeRows(
+    client,
+    TABLE,
+    rows.map((row) => ({ ...row, minute: minuteS })),
+    under,
+  )
 }

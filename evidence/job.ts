@@ -65,8 +65,20 @@ const MINUTES_A_ROUND = 30
 
 /** Of each statement of a pass. */
 const LIMITS: ClickHouseSettings = { max_execution_time: 5, max_memory_usage: '1000000000' }
-/** TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED */
-const OVER_LIMITS: ReadonlySet<unknown> = new Set(['159', '160', '241'])
+/**
+ * TIMEOUT_EXCEEDED, TOO_SLOW, MEMORY_LIMIT_EXCEEDED; rows of ours that are refused as what they are (CANNOT_PARSE_ESCAPE_SEQUENCE,
+ * _QUOTED_STRING, _INPUT_ASSERTION_FAILED, INCORRECT_DATA); an answer longer than a string may be.
+ */
+const OF_PASS: ReadonlySet<unknown> = new Set([
+  '159',
+  '160',
+  '241',
+  '25',
+  '26',
+  '27',
+  '117',
+  'ERR_STRING_TOO_LONG',
+])
 
 /** A pass, and what it has still to look at: by minute, when the change was and from when on it is due. */
 interface Work {
@@ -86,6 +98,7 @@ export class EvidenceJob {
   #changed = new ChangedMinutes(0)
   #work: Work[] = []
   #timer: NodeJS.Timeout | undefined
+  #beats: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #isStopping = false
   #failures = 0
@@ -116,6 +129,7 @@ export class EvidenceJob {
     this.#isStopping = true
     clearTimeout(this.#timer)
     await this.#running
+    clearInterval(this.#beats)
     await this.#lease?.release(this.#progress()).catch(() => {})
     this.#lease = undefined
   }
@@ -124,17 +138,11 @@ export class EvidenceJob {
   async round(): Promise<void> {
     const startedMs = performance.now()
     if (this.#lease === undefined && !(await this.#take())) return
-    // A statement may take longer than a process may be silent.
-    const beats = setInterval(() => void this.#sayProgress().catch(() => {}), BEAT_MS)
-    try {
-      this.#note(await this.#changed.take(this.#options.client))
-      for (const work of this.#work) {
-        if (this.#isStopping || !(await this.#judge(work))) break
-      }
-      await this.#sayProgress()
-    } finally {
-      clearInterval(beats)
+    this.#note(await this.#changed.take(this.#options.client))
+    for (const work of this.#work) {
+      if (!(await this.#judge(work))) break
     }
+    await this.#sayProgress()
     this.#status.rounds++
     this.#status.lastRoundSeconds = (performance.now() - startedMs) / 1_000
   }
@@ -149,6 +157,9 @@ export class EvidenceJob {
     this.#changed = new ChangedMinutes(judgedUntilS > 0 ? judgedUntilS : await firstChangeS(client))
     this.#work = passes.map((pass) => ({ pass, waiting: new Map(), nextMs: 0 }))
     this.#lease = lease
+    // A long statement, and the rest after it, may both last longer than a process may be silent.
+    clearInterval(this.#beats)
+    this.#beats = setInterval(() => void this.#sayProgress().catch(() => {}), BEAT_MS).unref()
     this.#options.log('info', `evidence: this process runs the passes from now on (epoch ${lease.epoch})`)
     return true
   }
@@ -168,7 +179,7 @@ export class EvidenceJob {
     })
   }
 
-  /** @returns whether the lease is still ours */
+  /** @returns whether to go on: the lease is still ours, and nobody has asked us to stop */
   async #judge(work: Work): Promise<boolean> {
     const { pass, waiting } = work
     const nowMs = this.#nowMs()
@@ -181,6 +192,7 @@ export class EvidenceJob {
     if (due.length === 0) return true
     work.nextMs = nowMs + pass.everyS * 1_000
     for (const window of stretchesOf(due, pass.reachS)) {
+      if (this.#isStopping) return false
       const { rows, changedMinutesS } = await this.#run(pass, window)
       this.#rows.set(pass.id, (this.#rows.get(pass.id) ?? 0) + rows)
       const changedAtS = Math.min(...window.minutesS.map((minuteS) => waiting.get(minuteS)?.changedAtS ?? 0))
@@ -253,6 +265,7 @@ export class EvidenceJob {
   }
 
   #forget(): void {
+    clearInterval(this.#beats)
     this.#lease = undefined
     this.#work = []
     this.#writing = []
@@ -311,7 +324,6 @@ function limited(client: ClickHouseClient): ClickHouseClient {
 function isOfPass(error: unknown): boolean {
   const { code } = error as { code?: unknown }
   return (
-    OVER_LIMITS.has(code) ||
-    (code === undefined && (error instanceof TypeError || error instanceof RangeError))
+    OF_PASS.has(code) || (code === undefined && (error instanceof TypeError || error instanceof RangeError))
   )
 }

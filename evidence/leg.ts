@@ -56,7 +56,7 @@ export async function readLegs(
     format: 'JSONCompactEachRow',
   })
   const rows = await result.json<unknown[]>()
-  if (rows.length > LEGS_MAX) throw new Error(`more than ${LEGS_MAX} attempts in one window of a pass`)
+  if (rows.length > LEGS_MAX) throw new RangeError(`more than ${LEGS_MAX} attempts in one window of a pass`)
   const known = new Map<string, string>()
   return rows.map((row) => legOf(row, known))
 }
@@ -101,8 +101,14 @@ function legOf(row: readonly unknown[], known: Map<string, string>): Leg {
 }
 
 /** Both numbers, on one clock; undefined: one of them is none, so that nothing can be compared. */
-export function numbersKey({ caller, callee, clockAgent }: Leg): string | undefined {
-  return caller === '' || callee === '' ? undefined : `${caller} ${callee} ${clockAgent}`
+export function numbersKey(leg: Leg): string | undefined {
+  const parties = partiesKey(leg)
+  return parties === undefined ? undefined : `${parties} ${leg.clockAgent}`
+}
+
+/** Both numbers, on whatever clock. */
+export function partiesKey({ caller, callee }: Leg): string | undefined {
+  return caller === '' || callee === '' ? undefined : `${caller} ${callee}`
 }
 
 /** Lists by key, each in order of the INVITE; legs without a key are left out. */

@@ -54,7 +54,8 @@ export const TRUNK_HOURS: TrunkTable = {
 
 export const trunkHoursPass: EvidencePass = {
   id: 'trunk_hours',
-  reachS: 0,
+  // Minutes of one hour are one window: each counts five hours.
+  reachS: HOUR_S / 2,
   settleS: 60,
   // Reads the attempts of five hours: of a large carrier tens of millions.
   everyS: 300,

@@ -180,7 +180,7 @@ function together(rows: readonly Gathered[]): Gathered {
     trunk: { ...first.trunk, farAddress: OTHER_ADDRESSES, farPort: 0 },
     counts: {
       ...counts,
-      lastLifeUs: Math.max(...rows.map((row) => row.counts.lastLifeUs)),
+      lastLifeUs: rows.reduce((latest, row) => Math.max(latest, row.counts.lastLifeUs), 0),
       lastOptionsUs: 0,
       lastOptionsStatus: 0,
     },

@@ -173,12 +173,12 @@ function ofToken(verdict: TokenVerdict) {
   return {
     depth: passport.depth,
     form: verdict.form,
-    ppt: shown(token.ppt).slice(0, 32),
+    ppt: shown(token.ppt, 32),
     attest: token.attest,
     orig: shown(verdict.orig),
-    dest: verdict.dest.map(shown),
+    dest: verdict.dest.map((one) => shown(one)),
     diverted: shown(token.div),
-    origid: shown(token.origId).slice(0, 128),
+    origid: shown(token.origId, 128),
     iat: verdict.iatS,
     iat_delta_ms: verdict.iatDeltaMs,
     x5u: shown(token.x5u),
@@ -194,7 +194,7 @@ function ofToken(verdict: TokenVerdict) {
     orig_match: verdict.origMatch,
     dest_match: verdict.destMatch,
     chain: verdict.chain,
-    raw_claims: passport.rawClaims,
+    raw_claims: wellFormed(passport.rawClaims),
   }
 }
 
@@ -225,6 +225,11 @@ const NOTHING_SIGNED = {
   raw_claims: '',
 }
 
-function shown(text: string): string {
-  return readableText(text).slice(0, TEXT_MAX_CHARS)
+function shown(text: string, charsMax = TEXT_MAX_CHARS): string {
+  return wellFormed(readableText(text).slice(0, charsMax))
+}
+
+/** Half a pair, cut here or written so by a token, is no UTF-8: the store would refuse every row of the insert. */
+function wellFormed(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8')
 }

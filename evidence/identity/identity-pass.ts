@@ -14,7 +14,9 @@
  */
 import type { ClickHouseClient } from '@clickhouse/client'
 import { IDENTITY_CHECK_COLUMNS, type IdentityCheck } from '../../schemas/identity-checks.js'
+import { byCall, CALL_OF_ATTEMPT, CALL_OF_MESSAGE, handfulOf, ofHandful } from '../attempt-messages.js'
 import type { Context, EvidencePass, PassResult, Window } from '../pass.js'
+import { type PassTable, readRows, writeRows } from '../pass-statements.js'
 import { type CapturedText, type CheckedAttempt, type CheckRow, checkAttempt } from './attempt-checks.js'
 import type { IdentityChecker } from './identity-checker.js'
 import type { TokenChecks } from './verify-token.js'
@@ -54,7 +56,7 @@ export function identityPass(checker: IdentityChecker): EvidencePass {
     async run(window: Window, context: Context): Promise<PassResult> {
       const { changed, problem } = checker.refresh()
       if (problem !== '') context.log('error', problem)
-      if (changed) again = await minutesWithoutCertificate(context.client)
+      if (changed) again = await minutesWithoutCertificate(context)
       const taken = again.splice(0, AGAIN_A_RUN)
       const minutesS = [...new Set([...window.minutesS, ...taken])]
       const { rows } = await checkIdentities(context, minutesS, checker)
@@ -122,7 +124,7 @@ function forget(standing: Map<string, Standing>, attemptId: string): void {
 }
 
 async function standingRows(client: ClickHouseClient, minuteS: number): Promise<Map<string, Standing>> {
-  const rows = await select<[string, string, number, ...unknown[]]>(
+  const rows = await readRows<[string, string, number, ...unknown[]]>(
     client,
     `SELECT lower(hex(attempt_id)), lower(hex(token_hash)), position, ${IDENTITY_CHECK_COLUMNS.join(', ')}
      FROM identity_checks FINAL WHERE minute = toDateTime({minute:UInt32}, 'UTC')`,
@@ -149,17 +151,16 @@ interface ReadAttempt extends CheckedAttempt {
   call: string
 }
 
-/** As messages hold it (schemas/sip-messages.ts). */
-const CALL_ID = 'substringUTF8(call_id, 1, 512)'
-
 async function readAttempts(
   client: ClickHouseClient,
   minuteS: number,
   after: string,
 ): Promise<ReadAttempt[]> {
-  const rows = await select<[string, string, string, string, string, string, string, string, string, string]>(
+  const rows = await readRows<
+    [string, string, string, string, string, string, string, string, string, string]
+  >(
     client,
-    `SELECT lower(hex(attempt_id)), hex(sipHash128(${CALL_ID})), from_tag, address_low, address_high,
+    `SELECT lower(hex(attempt_id)), ${CALL_OF_ATTEMPT}, from_tag, address_low, address_high,
        identities, party, carrier, site, direction
      FROM call_attempts FINAL
      WHERE minute = toDateTime({minute:UInt32}, 'UTC') AND lower(hex(attempt_id)) > {after:String} AND invited
@@ -190,8 +191,7 @@ function hashesOf(identities: string): string[] {
 }
 
 /** Clocks of agents differ, and an attempt may last: messages of its call are looked for from an hour before to a day after. */
-const BEFORE_S = 3_600
-const AFTER_S = 86_400
+const AROUND = { beforeS: 3_600, afterS: 86_400 }
 
 async function readMessages(
   client: ClickHouseClient,
@@ -199,106 +199,62 @@ async function readMessages(
   attempts: readonly ReadAttempt[],
 ): Promise<Map<string, CapturedText[]>> {
   // Copies do no harm, so nothing is merged for this.
-  const rows = await select<[string, string, string, string, string]>(
+  const rows = await readRows<[string, string, string, string, string]>(
     client,
-    `SELECT hex(sipHash128(call_id)), toUnixTimestamp64Micro(captured_at), source_address, destination_address, base64Encode(raw)
+    `SELECT ${CALL_OF_MESSAGE}, toUnixTimestamp64Micro(captured_at), source_address, destination_address, base64Encode(raw)
      FROM sip_messages
-     WHERE call_id IN (
-         SELECT ${CALL_ID} FROM call_attempts FINAL
-         WHERE minute = toDateTime({minute:UInt32}, 'UTC') AND lower(hex(attempt_id)) >= {first:String}
-           AND lower(hex(attempt_id)) <= {last:String} AND invited)
-       AND captured_at >= toDateTime({from:UInt32}, 'UTC') AND captured_at < toDateTime({to:UInt32}, 'UTC')
+     WHERE ${ofHandful('invited')}
        AND ((status_code = 0 AND method = 'INVITE')
          OR (status_code > 100 AND positionCaseInsensitive(raw, 'stir') > 0))
      ORDER BY call_id, captured_at, row_id LIMIT {limit:UInt32} BY call_id`,
-    {
-      minute: minuteS,
-      first: attempts[0]!.attemptId,
-      last: attempts.at(-1)!.attemptId,
-      from: Math.max(0, minuteS - BEFORE_S),
-      to: minuteS + AFTER_S,
-      limit: MESSAGES_A_CALL,
-    },
+    { ...handfulOf(minuteS, attempts, AROUND), limit: MESSAGES_A_CALL },
   )
-  const calls = new Map<string, CapturedText[]>()
-  for (const [call, capturedAtUs, source, destination, base64] of rows) {
-    const message = {
-      capturedAtUs: Number(capturedAtUs),
-      source,
-      destination,
-      bytes: Buffer.from(base64, 'base64'),
-    }
-    const others = calls.get(call)
-    if (others === undefined) calls.set(call, [message])
-    else others.push(message)
-  }
-  return calls
+  return byCall(
+    rows.map(([call, capturedAtUs, source, destination, base64]) => [
+      call,
+      {
+        capturedAtUs: Number(capturedAtUs),
+        source,
+        destination,
+        bytes: Buffer.from(base64, 'base64'),
+      },
+    ]),
+  )
 }
 
-const ROWS_A_STATEMENT = 2_000
+const TABLE: PassTable = {
+  name: 'identity_checks',
+  writtenAt: 'checked_at',
+  columns: ['minute', 'attempt_hex', 'token_hex', 'position', ...IDENTITY_CHECK_COLUMNS],
+}
 
 async function write(writing: IdentityWriting, rows: readonly CheckRow[], isEnd: boolean): Promise<void> {
   if (rows.length === 0) return
-  await insert(writing.client, rows, writing.version(), isEnd)
+  const values = rows.map(({ minuteS, attemptId, tokenHash, position, check }) => ({
+    ...check,
+    minute: minuteS,
+    attempt_hex: attemptId,
+    token_hex: tokenHash,
+    position,
+  }))
+  const { client } = writing
+  await writeRows(client, TABLE, values, { version: writing.version(), isEnd })
   // A successor may have found nothing to end here: what it does not know of must not stand.
-  if (!isEnd && !(await writing.isHeld())) await insert(writing.client, rows, writing.version(), true)
-}
-
-async function insert(
-  client: ClickHouseClient,
-  rows: readonly CheckRow[],
-  version: bigint,
-  isEnd: boolean,
-): Promise<void> {
-  const checkedAt = Math.floor(Date.now() / 1_000) // Retention counts from it, nothing else.
-  for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
-    await client.insert({
-      table: 'identity_checks',
-      columns: [
-        'minute',
-        'attempt_hex',
-        'token_hex',
-        'position',
-        'version',
-        'is_deleted',
-        'checked_at',
-        ...IDENTITY_CHECK_COLUMNS,
-      ],
-      values: rows
-        .slice(at, at + ROWS_A_STATEMENT)
-        .map(({ minuteS, attemptId, tokenHash, position, check }) => ({
-          minute: minuteS,
-          attempt_hex: attemptId,
-          token_hex: tokenHash,
-          position,
-          version: String(version),
-          is_deleted: isEnd ? 1 : 0,
-          checked_at: checkedAt,
-          ...check,
-        })),
-      format: 'JSONEachRow',
-    })
-  }
+  if (!isEnd && !(await writing.isHeld()))
+    await writeRows(client, TABLE, values, { version: writing.version(), isEnd: true })
 }
 
 /** Where a certificate may be at hand now; the newest first. */
-async function minutesWithoutCertificate(client: ClickHouseClient): Promise<number[]> {
-  const rows = await select<[number]>(
+/** Of minutes whose INVITEs may still be stored. */
+async function minutesWithoutCertificate({ client, config }: Context): Promise<number[]> {
+  const rows = await readRows<[number]>(
     client,
     `SELECT toUInt32(minute) AS minute_s FROM identity_checks FINAL
-     WHERE signature_reason IN ('no_certificate', 'certificate_unreadable')
-       OR hasAny(findings, ['roots_not_configured', 'certificate_untrusted'])
+     WHERE minute >= now() - toIntervalDay({days:UInt32})
+       AND (signature_reason IN ('no_certificate', 'certificate_unreadable')
+         OR hasAny(findings, ['roots_not_configured', 'certificate_untrusted']))
      GROUP BY minute ORDER BY minute DESC LIMIT {limit:UInt32}`,
-    { limit: AGAIN_MAX },
+    { limit: AGAIN_MAX, days: config.retention.raw_days + 1 },
   )
   return rows.map(([minuteS]) => minuteS)
-}
-
-async function select<Row>(
-  client: ClickHouseClient,
-  query: string,
-  parameters: Record<string, unknown>,
-): Promise<Row[]> {
-  const result = await client.query({ query, query_params: parameters, format: 'JSONCompactEachRow' })
-  return result.json<Row>()
 }

@@ -9,7 +9,7 @@
  *
  * Takes    an x5u.
  * Returns  the certificate with its chain, or a reason out of X5U_REASONS. Kept by URL for as long as Cache-Control says,
- *          between a minute and a day; a failure for a minute. At most IN_FLIGHT_MAX go on at a time, WAITING_MAX wait; more
+ *          between a minute and a day; a failure for a minute, and so is a host that was silent eight times in a row. At most IN_FLIGHT_MAX go on at a time, WAITING_MAX wait; more
  *          are `busy`, and not kept. Who asks for a URL that is under way gets the same answer.
  * Throws   nothing.
  * Source   faults.md §4 point 6; RFC 8226 §9; RFC 8224 §7.2; RFC 9111 §5.2.2.1 (max-age).
@@ -58,6 +58,9 @@ const KEPT_MIN_S = 60
 const KEPT_DEFAULT_S = 3_600
 const KEPT_MAX_S = 86_400
 const FAILURE_KEPT_S = 60
+/** So many in a row that nobody answered: the host is not asked for a minute. A stranger writes as many paths as he likes. */
+const UNANSWERED_MAX = 8
+const UNANSWERED: ReadonlySet<X5uReason> = new Set(['timeout', 'connect_failed', 'name_unknown'])
 const PORTS: ReadonlySet<string> = new Set(['', '443', '8443'])
 
 interface Kept {
@@ -69,6 +72,7 @@ export class X5uFetch {
   readonly #options: X5uFetchOptions
   readonly #nowMs: () => number
   readonly #kept = new Map<string, Kept>()
+  readonly #unanswered = new Map<string, { times: number; untilMs: number; reason: X5uReason }>()
   readonly #underWay = new Map<string, Promise<Fetched>>()
   readonly #waiting: (() => void)[] = []
   #inFlight = 0
@@ -88,6 +92,8 @@ export class X5uFetch {
     const url = allowedUrl(x5u, this.#options.hosts)
     // Cheap to say again, and a stranger's texts are not kept.
     if ('reason' in url) return url
+    const silent = this.#silent(url.host)
+    if (silent !== undefined) return silent
     const underWay = this.#underWay.get(x5u)
     if (underWay !== undefined) return underWay
     if (this.#inFlight >= IN_FLIGHT_MAX && this.#waiting.length >= WAITING_MAX) return { reason: 'busy' }
@@ -104,7 +110,10 @@ export class X5uFetch {
     if (this.#inFlight >= IN_FLIGHT_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     else this.#inFlight++
     try {
+      const silent = this.#silent(url.host)
+      if (silent !== undefined) return silent
       const { fetched, keepS } = await fetchOnce(url, this.#options)
+      this.#note(url.host, fetched)
       this.#keep(x5u, { fetched, untilMs: this.#nowMs() + keepS * 1_000 })
       return fetched
     } finally {
@@ -112,6 +121,21 @@ export class X5uFetch {
       if (next === undefined) this.#inFlight--
       else next() // Its place is handed over.
     }
+  }
+
+  #silent(host: string): Fetched | undefined {
+    const unanswered = this.#unanswered.get(host)
+    if (unanswered === undefined || unanswered.times < UNANSWERED_MAX) return undefined
+    return unanswered.untilMs > this.#nowMs() ? { reason: unanswered.reason } : undefined
+  }
+
+  #note(host: string, fetched: Fetched): void {
+    const times = (this.#unanswered.get(host)?.times ?? 0) + 1
+    this.#unanswered.delete(host)
+    if (!('reason' in fetched) || !UNANSWERED.has(fetched.reason)) return
+    if (this.#unanswered.size >= KEPT_MAX) this.#unanswered.delete(this.#unanswered.keys().next().value!)
+    const untilMs = this.#nowMs() + FAILURE_KEPT_S * 1_000
+    this.#unanswered.set(host, { times, untilMs, reason: fetched.reason })
   }
 
   #keep(x5u: string, kept: Kept): void {

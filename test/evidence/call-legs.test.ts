@@ -93,12 +93,115 @@ describe('legs of one call', () => {
   })
 })
 
+describe('legs that two agents saw, each on its own clock', () => {
+  const FAR = '192.0.2.12/2002'
+
+  test.each([0, -60, 60, 119.9])(
+    'share a name, whatever the clocks say within the reach (%s s apart)',
+    (skewS) => {
+      const a = leg({ direction: 'inbound', party: 'customer' })
+      const b = other({ invitedS: 0.1 + skewS, clockAgent: FAR })
+      const byName = linked([b, a], {
+        [a.attemptId]: { sessionIds: [A] },
+        [b.attemptId]: { sessionIds: [B, A] },
+      })
+      expect([...byName.values()].map(({ rule, confidence }) => [rule, confidence])).toEqual([
+        ['session_id', 1],
+        ['session_id', 1],
+      ])
+      const byHeader = linked([a, b], { [a.attemptId]: { header: 'x-1' }, [b.attemptId]: { header: 'x-1' } })
+      expect(new Set([...byHeader.values()].map(({ callKey }) => callKey)).size).toBe(1)
+      expect(linked([a, { ...b, callId: a.callId }]).size).toBe(2)
+    },
+  )
+
+  test('share no name across a pause longer than the reach, but names go on from leg to leg', () => {
+    const at = (invitedS: number) => ({ ...other({ invitedS }), callId: 'one@example.com' })
+    expect(linked([at(0), at(120)]).size).toBe(2)
+    expect(linked([at(0), at(120.000001)]).size).toBe(0)
+    expect(linked([at(0), at(100), at(200)]).size).toBe(3)
+    // A pass that looks at the second pair alone finds the same key.
+    const [c, d] = [at(400), at(401)]
+    expect(linked([at(0), at(1), c, d]).get(c.attemptId)).toEqual(linked([c, d]).get(c.attemptId))
+  })
+
+  test.each([
+    ['invited before, by less than clocks may be apart', -2, 9, 1],
+    ['by more', -2.000001, 9, 0],
+    ['while it is set up', 4, 9, 1],
+    ['after it was answered, by less than clocks may be apart', 11, 9, 1],
+    ['by more', 11.000001, 9, 0],
+  ])('by numbers and time alone are unsure: %s', (_, invitedS, answeredS, links) => {
+    const a = leg({ direction: 'inbound', party: 'customer', answeredS })
+    const b = leg({ invitedS, clockAgent: FAR })
+    const found = linked([b, a])
+    expect(found.size).toBe(2 * links)
+    if (links === 0) return
+    expect(found.get(a.attemptId)).toMatchObject({ rule: 'numbers_time', confidence: 0.5 })
+    expect(found.get(b.attemptId)?.callKey).toBe(found.get(a.attemptId)?.callKey)
+  })
+
+  test('the inbound leg is what is unsure: routes that one agent saw stay as sure of each other', () => {
+    const a = leg({ direction: 'inbound', party: 'customer', answeredS: 9 })
+    const failed = leg({ invitedS: 0.1, cancelledS: 4, clockAgent: FAR })
+    const next = leg({ invitedS: 4.2, answeredS: 9, carrier: 'beta', clockAgent: FAR })
+    const found = linked([a, next, failed])
+    expect(new Set([...found.values()].map(({ callKey }) => callKey)).size).toBe(1)
+    expect([a, failed, next].map(({ attemptId }) => found.get(attemptId)?.confidence)).toEqual([
+      0.5, 0.9, 0.9,
+    ])
+  })
+
+  test('two of either side are not told apart, nor is a leg that its own agent knows another for', () => {
+    const inbound = (invitedS: number) => leg({ direction: 'inbound', party: 'customer', invitedS })
+    const outbound = (invitedS: number, clockAgent = FAR) => leg({ invitedS, clockAgent })
+    expect(linked([inbound(0), inbound(0.5), outbound(1)]).size).toBe(0)
+    expect(linked([inbound(0), outbound(0.5), outbound(1)]).size).toBe(0)
+    const [a, own, far] = [inbound(0), outbound(0.1, leg().clockAgent), outbound(0.1)]
+    expect([...linked([a, own, far]).keys()].sort()).toEqual([a.attemptId, own.attemptId].sort())
+    // Its own agent knows an inbound leg of it.
+    const known = [
+      inbound(0),
+      leg({ direction: 'inbound', party: 'customer', clockAgent: FAR }),
+      outbound(0.1),
+    ]
+    expect([...linked(known).keys()]).not.toContain(known[0]!.attemptId)
+    // On one clock there is no give or take.
+    const late = leg({ invitedS: 10 })
+    expect(linked([leg({ direction: 'inbound', answeredS: 9 }), late, other({ clockAgent: FAR })]).size).toBe(
+      0,
+    )
+    // An outbound leg that failed elsewhere and the next, on two clocks: which was first nobody knows.
+    expect(linked([leg({ cancelledS: 4 }), outbound(4.2)]).size).toBe(0)
+  })
+
+  test('ten thousand of the same numbers are not compared each with each', () => {
+    let looked = 0
+    const counted = (one: Leg) =>
+      Object.defineProperty({ ...one }, 'cancelledAtUs', {
+        enumerable: true,
+        get: () => {
+          looked++
+          return 0
+        },
+      })
+    const flood = Array.from({ length: 10_000 }, (_, at) =>
+      counted(
+        leg({ invitedS: at / 1_000, ...(at % 2 === 0 ? { direction: 'inbound' } : { clockAgent: FAR }) }),
+      ),
+    )
+    expect(linked(flood).size).toBe(0)
+    expect(looked).toBeLessThan(10_000 * 100)
+  })
+})
+
 test('the order of the legs changes no call', () => {
   const record = fc.record({
     invitedS: fc.integer({ min: 0, max: 5 }),
     direction: fc.constantFrom('inbound', 'outbound'),
     callId: fc.constantFrom('x', 'y', 'z', 'w'),
     session: fc.constantFrom([], [A], [B], [A, B]),
+    clockAgent: fc.constantFrom('192.0.2.11/2001', '192.0.2.12/2002'),
     cancelledS: fc.option(fc.integer({ min: 5, max: 8 }), { nil: undefined }),
   })
   fc.assert(

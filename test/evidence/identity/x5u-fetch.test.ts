@@ -110,6 +110,17 @@ describe('fetching what an x5u names', () => {
     expect(fetch.kept).toBe(0)
   })
 
+  test('a host that is silent eight times in a row is left alone for a minute, under whatever path', async () => {
+    let nowMs = 0
+    const { fetch, asked } = fetchThrough(1, { nowMs: () => nowMs })
+    for (let at = 0; at < 20; at++)
+      expect(await fetch.fetch(`${X5U}?${at}`)).toEqual({ reason: 'connect_failed' })
+    expect(asked).toHaveLength(8)
+    nowMs = 61_000
+    for (let at = 0; at < 5; at++) await fetch.fetch(`${X5U}?${at}`)
+    expect(asked).toHaveLength(9)
+  })
+
   test('a star in the list means names below, not the name itself', () => {
     expect(allowedUrl('https://a.example.org/x', ['*.example.org'])).toBeInstanceOf(URL)
     expect(allowedUrl('https://A.Example.ORG.:8443/x', ['*.example.org'])).toBeInstanceOf(URL)
