@@ -6,6 +6,7 @@ import { KPI_CATALOG } from '../schemas/kpi-catalog.js'
 import { openTestEngine, type TestEngine } from './support/engine.js'
 import { type Flow, flowOf } from './support/kpi-flow.js'
 import { parseKpiFile } from './support/kpi-language.js'
+import { gapOf, RULE_FAMILIES, type RuleFamily } from './support/kpi-rules.js'
 import { type Findings, play, type Way } from './support/kpi-run.js'
 
 const FOLDER = join(import.meta.dirname, 'kpi')
@@ -48,16 +49,22 @@ const cases = readdirSync(FOLDER)
 
 /**
  * Flows that share their thresholds play together in one store; those that ask at moments of their own apart from the
- * many that ask at the end, and those that compare attempts alone, because all have the same numbers.
+ * many that ask at the end, and those that compare attempts alone, because all have the same numbers. What is asked of a
+ * suspicion compares none.
  */
 const together = new Map<string, Flow[]>()
 for (const { flow } of cases) {
   if (flow === undefined) continue
   const { name, thresholds, evaluations, withEvidence } = flow.file
+  const isOfOne = evaluations.every(({ asks }) =>
+    asks.kind === 'rule'
+      ? asks.rule.family === 'suspicion' || asks.rule.family === 'flag'
+      : asks.kind === 'attempt' && asks.column === 'suspicions',
+  )
   const company = JSON.stringify([
     thresholds,
     new Set(evaluations.map((one) => one.atUs)).size > 1,
-    withEvidence ? name : '',
+    !withEvidence ? '' : isOfOne ? 'suspicions' : name,
   ])
   together.set(company, [...(together.get(company) ?? []), flow])
 }
@@ -77,6 +84,21 @@ describe('kpi', () => {
       const file = cases.find((one) => one.name === name)?.flow?.file
       const proves = file?.evaluations.some(({ asks }) => asks.kind === 'kpi' && asks.kpi.id === id)
       expect(proves, `test/kpi/${name} has no line 'eval ${id} …'`).toBe(true)
+    })
+  }
+})
+
+/**
+ * Every code that says something of a call, by the lists of the source (metrics.md §2, §4, §5 and the attestations of §6): a new
+ * one fails here until calls show it. What a check of signatures finds needs keys, not flows: test/evidence/identity/every-code.test.ts.
+ */
+describe('every rule code has calls that show it, calls that do not, and where it hangs on a number both sides of it', () => {
+  const lines = cases.flatMap(({ flow }) =>
+    (flow?.file.evaluations ?? []).flatMap(({ asks }) => (asks.kind === 'rule' ? [asks.rule] : [])),
+  )
+  for (const [family, codes] of Object.entries(RULE_FAMILIES) as [RuleFamily, readonly string[]][]) {
+    test.each(codes)(`${family} %s`, (code) => {
+      expect(gapOf(family, code, lines)).toBe('')
     })
   }
 })

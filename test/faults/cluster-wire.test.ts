@@ -1,7 +1,7 @@
 /**
  * A cluster over wires that lose answers, as a network does: Kafka or ClickHouse has done what it was asked for, and nobody is
  * told. The brokers ask who is there (SASL, SCRAM-SHA-256), and records are packed with gzip. At the end the same cluster is
- * recomputed while its stores run.
+ * recomputed while its stores run, and a number is forgotten.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,6 +13,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest'
 import { DEMO_CONFIG } from '../../bin/demo/network.js'
 import type { TimedFrame } from '../../bin/demo/traffic.js'
+import type { ForgetDocument } from '../../bin/run/forget.js'
 import type { RecomputeReport } from '../../bin/run/recompute-report.js'
 import { ClickHouseFront } from '../support/clickhouse-front.js'
 import { Cluster, SHORT_TIMINGS } from '../support/cluster.js'
@@ -259,5 +260,42 @@ describe(`recompute beside running stores (seed ${seed})`, () => {
       'DROP TABLE moved',
     ])
       await cluster.client.command({ query })
+  }
+})
+
+describe(`a number is forgotten beside running stores (seed ${seed})`, () => {
+  test('it stands nowhere, its messages are gone, no number of calls moves, and other calls come in exactly', async () => {
+    const [{ number } = { number: '' }] = await cluster.rows<{ number: string }>(
+      `SELECT called_number AS number FROM call_attempts FINAL WHERE state = 'closed' AND is_deleted = 0
+       AND match(called_number, '^[+]1[0-9]{10}$') ORDER BY cityHash64(called_number) LIMIT 1`,
+    )
+    const before = await sumsOfAttempts(cluster.client)
+    const messagesBefore = await messages()
+    const forgotten = await forget(number, '--yes')
+    expect(forgotten).toMatchObject({ deleted: true, places: [], old_parts: 0 })
+    expect(forgotten.attempts_blanked).toBeGreaterThan(0)
+    expect(messagesBefore - (await messages())).toBe(forgotten.messages_deleted)
+    expect(await forget(number)).toMatchObject({ calls: 0, places: [] })
+    expect(differences(before, await sumsOfAttempts(cluster.client))).toEqual([])
+
+    // The stores still flush what comes in, and rollups stay the sums of the attempts.
+    await (await load('after')).finish()
+    await cluster.settled(messagesBefore - forgotten.messages_deleted + sent.at(-1)!.frames.length)
+    const ofRollups = async () =>
+      differences(await sumsOfAttempts(cluster.client), await sumsOfRollups(cluster.client))
+    await expect.poll(ofRollups, within30s).toEqual([])
+    expect(await forget(number)).toMatchObject({ calls: 0, places: [] })
+  }, 120_000)
+
+  async function messages(): Promise<number> {
+    const [row] = await cluster.rows<{ n: string }>('SELECT count() AS n FROM sip_messages FINAL')
+    return Number(row?.n)
+  }
+
+  async function forget(number: string, ...args: string[]): Promise<ForgetDocument> {
+    const { stdout } = await run(process.execPath, [
+      ...[TRUNKSCOPE, 'forget', '--number', number, '--config', cluster.config, '--json', ...args],
+    ])
+    return JSON.parse(stdout) as ForgetDocument
   }
 })

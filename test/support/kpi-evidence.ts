@@ -16,7 +16,7 @@ import type { Attempt } from '../../schemas/attempt.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { ReceivedFrame } from '../../schemas/hep-frame.js'
 import { judgedAttempts } from '../../schemas/judged-attempts.js'
-import { CONFIDENCE_MIN, type Verdict } from '../../schemas/verdicts.js'
+import { type CallLeg, CONFIDENCE_MIN, type Verdict } from '../../schemas/verdicts.js'
 
 /** Rounds until nothing changes any more; between them the owner of the minutes recomputes what was marked. */
 export async function judgeStored(client: ClickHouseClient, config: TrunkscopeConfig): Promise<void> {
@@ -58,23 +58,51 @@ export async function recomputeMarked(client: ClickHouseClient): Promise<number>
   return marks.length
 }
 
-/** The attempts with what the rules say of all of them together. */
-export function judgedByRules(
+/** By attempt; those that are of no call with another leg are left out. */
+export type LegsOf = ReadonlyMap<string, CallLeg>
+
+const legsAmong = (attempts: ReadonlyMap<string, Attempt>) =>
+  [...attempts.values()].filter(({ state }) => state !== 'fragment').map(legOf)
+
+/** Which attempts are legs of one call, whatever lies between them. */
+export function linkedByRules(
   attempts: ReadonlyMap<string, Attempt>,
   frames: readonly ReceivedFrame[],
   config: TrunkscopeConfig,
-): Map<string, Attempt> {
-  const legs = [...attempts.values()].filter(({ state }) => state !== 'fragment').map(legOf)
+): LegsOf {
   const names = namesOf(frames, config)
-  const calls = new Map(
-    callLegs(
-      legs,
-      ({ callId, addressLow, addressHigh }) => names.get(`${callId} ${addressLow} ${addressHigh}`),
-      config.thresholds.route_advance_ms,
-    )
-      .filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
-      .map((leg) => [leg.attemptId, leg]),
+  const found = callLegs(
+    legsAmong(attempts),
+    ({ callId, addressLow, addressHigh }) => names.get(`${callId} ${addressLow} ${addressHigh}`),
+    config.thresholds.route_advance_ms,
   )
+  return new Map(found.map((leg) => [leg.attemptId, leg]))
+}
+
+/** How the legs that are stored differ from these, a sentence a difference. */
+export async function legProblems(client: ClickHouseClient, expected: LegsOf): Promise<string[]> {
+  const result = await client.query({
+    query: `SELECT lower(hex(attempt_id)) AS id, lower(hex(call_key)) AS key, rule, round(confidence, 2) AS sure FROM call_legs FINAL`,
+    format: 'JSONEachRow',
+  })
+  const rows = await result.json<{ id: string; key: string; rule: string; sure: number }>()
+  const stored = new Map(rows.map(({ id, key, rule, sure }) => [id, `${key} ${rule} ${sure.toFixed(2)}`]))
+  return [...new Set([...expected.keys(), ...stored.keys()])].flatMap((id) => {
+    const leg = expected.get(id)
+    const wanted = leg === undefined ? 'none' : `${leg.callKey} ${leg.rule} ${leg.confidence.toFixed(2)}`
+    const got = stored.get(id) ?? 'none'
+    return wanted === got ? [] : [`the call of ${id} is stored as ${got}, by the rules ${wanted}`]
+  })
+}
+
+/** The attempts with what the rules say of all of them together. */
+export function judgedByRules(
+  attempts: ReadonlyMap<string, Attempt>,
+  linked: LegsOf,
+  config: TrunkscopeConfig,
+): Map<string, Attempt> {
+  const legs = legsAmong(attempts)
+  const calls = new Map([...linked].filter(([, { confidence }]) => confidence >= CONFIDENCE_MIN))
   const reached = legs
     .filter(
       ({ party, direction, disposition, e164 }) =>

@@ -3,6 +3,7 @@ import { decodeHep3 } from '../../sip/hep3.js'
 import { readSip } from '../../sip/sip-message.js'
 import { flowOf } from './kpi-flow.js'
 import { parseKpiFile } from './kpi-language.js'
+import { gapOf, ruleProblems } from './kpi-rules.js'
 import { differences, emptySums, type Table } from './kpi-sums.js'
 import { timeUs, wordsOf } from './kpi-words.js'
 
@@ -30,7 +31,7 @@ describe('the language of .kpi files', () => {
       [
         'a statement',
         '# a\nlod carrier=acme\n',
-        /x\.kpi:2: 'lod' is neither a statement \(set, clock, load, at, eval\)/,
+        /x\.kpi:2: 'lod' is neither a statement \(set, clock, load, at, eval, rule\)/,
       ],
       [
         'a key of load',
@@ -82,6 +83,22 @@ describe('the language of .kpi files', () => {
         'a window',
         `${HEAD}  a 0s INVITE\neval asr window=90s ratio 1`,
         /x\.kpi:4: a window is written in whole minutes/,
+      ],
+      [
+        'a family of rules',
+        `${HEAD}  a 0s INVITE\nrule colour RED fires=a`,
+        /x\.kpi:4: 'colour' is no family of rules \(cancel_class,/,
+      ],
+      [
+        'a rule code',
+        `${HEAD}  a 0s INVITE\nrule flag racy fires=a`,
+        /x\.kpi:4: 'racy' is no code of flag \(480_no_ring, race/,
+      ],
+      ['a list of a rule', `${HEAD}  a 0s INVITE\nrule flag race fire=a`, /x\.kpi:4: 'fire=a': write fires=/],
+      [
+        'a limit of nobody',
+        `${HEAD}  a 0s INVITE\nrule flag race fires=a limit=b`,
+        /x\.kpi:4: 'b' is at the limit, and neither/,
       ],
       ['an open quote', `${HEAD}  a 0s INVITE reason="x`, /x\.kpi:3: cannot read .* is a quote left open/],
     ] as const) {
@@ -184,6 +201,34 @@ describe('a call flow', () => {
 
   test('a*3 is three calls alike', () => {
     expect(messages('  a*3 0s INVITE').map((message) => message.fromTag)).toEqual(['a.1', 'a.2', 'a.3'])
+  })
+})
+
+describe('a rule line', () => {
+  const rulesOf = (...lines: string[]) =>
+    parseKpiFile('x.kpi', [HEAD.trim(), '  a 0s INVITE', ...lines].join('\n')).evaluations.flatMap(
+      ({ asks }) => (asks.kind === 'rule' ? [asks.rule] : []),
+    )
+
+  test('does not hold where a call lacks a code that it should have, or has one that it should not', () => {
+    const [line] = rulesOf('rule flag race fires=a,b silent=c')
+    const codes: Record<string, string[]> = { a: ['race'], b: [], c: ['race'] }
+    expect(ruleProblems(line!, (name) => codes[name]!)).toEqual(['b has none', 'c has race'])
+    expect(ruleProblems(line!, (name) => (name === 'c' ? [] : ['race']))).toEqual([])
+    expect(ruleProblems(line!, () => 'nothing of it was seen')[0]).toBe('a: nothing of it was seen')
+  })
+
+  test('proves a code with a call that has it and one that has not, and with both sides of its limit', () => {
+    expect(gapOf('flag', 'race', rulesOf('rule flag race fires=a silent=b'))).toBe('')
+    expect(gapOf('flag', 'race', rulesOf('rule flag race fires=a'))).toMatch(/a call that has it not/)
+    expect(gapOf('flag', 'race', rulesOf('rule flag cancel_no_final fires=a silent=b'))).toMatch(
+      /a call that has it,/,
+    )
+    const half = rulesOf('rule suspicion EM_LONG fires=a silent=b limit=a')
+    expect(gapOf('suspicion', 'EM_LONG', half)).toMatch(/the first call at its limit that has it not/)
+    expect(
+      gapOf('suspicion', 'EM_LONG', [...half, ...rulesOf('rule suspicion EM_LONG silent=c limit=c')]),
+    ).toBe('')
   })
 })
 

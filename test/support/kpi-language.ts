@@ -1,7 +1,7 @@
 /**
  * The language of .kpi files: call flows, and the numbers they must give (house style §5).
  *
- *   file    => comment | set | clock | load | attempt | at | eval, one a line; the first comment is the name of the test
+ *   file    => comment | set | clock | load | attempt | at | eval | rule, one a line; the first comment is the name of the test
  *   set     => "set" ring_timers_s=20,30,60 | pre_ring_patience_ms=4000            thresholds of this file
  *              | evidence=on                          the evidence passes look at all attempts before each moment that is asked
  *   clock   => "clock" agent=2 -3s                    the clock of that agent is 3 s behind; times are written in true time
@@ -10,6 +10,7 @@
  *   event   => time what key*                          what: a method, a status code, or ^ for the last message again
  *   at      => "at" time                               the evals below are asked when that time has come
  *   eval    => "eval" what where* expectation*
+ *   rule    => "rule" family code fires=a,b silent=c limit=b,c      who has a rule code, and who has not: `kpi-rules.ts`
  *
  * Keys of an event: cseq=2 | cseq=BYE, branch, agent, tag (To-tag), sdp (a name, name@address, or none), reason, phrase,
  * identity=A|B|C|div|malformed|@file, pai, ruri, from=callee, late=5s (arrives that much later), h.<Header>="…" (replaces
@@ -22,6 +23,9 @@
  *   responses | dispositions | cancels | attestations      200=2 486=1
  *   a column of call_attempts, with attempt=a   1200 | null | true | a word | none
  *   suspicions, with attempt=a (evidence=on)    codes of schemas/anomalies.ts | none
+ *   trunk_group, with attempt=a                 tgrp and context of the Request-URI | none
+ *   routing_number, with attempt=a              rn of the Request-URI | none
+ *   legs, with attempt=a (evidence=on)          how it is known to be of its call and how surely, then the other legs | none
  *
  * Where: carrier=, customer=, site=, direction=, window=1m (from the start) or window=5m..6m, attempt=. Without an `at`
  * line an eval is asked two hours after the start: whatever can time out has. Unknown words are errors with the line.
@@ -32,6 +36,8 @@ import { ANOMALY_CODES } from '../../schemas/anomalies.js'
 import { ATTEMPT_COLUMNS } from '../../schemas/call-attempts.js'
 import type { Kpi } from '../../schemas/kpi/kpi.js'
 import { KPI_NAMES, kpiOf } from '../../schemas/kpi-catalog.js'
+import { BESIDE } from './kpi-beside.js'
+import { type RuleLine, ruleLineOf } from './kpi-rules.js'
 import { KpiSyntaxError, timeUs, type Word, wordsOf } from './kpi-words.js'
 
 export interface KpiFile {
@@ -91,6 +97,7 @@ export interface Evaluation {
     | { kind: 'count'; column: string; expected: number }
     | { kind: 'map'; column: string; expected: Record<string, number> }
     | { kind: 'attempt'; column: string; expected: string[] }
+    | { kind: 'rule'; rule: RuleLine }
 }
 
 export const METHODS: readonly string[] = [
@@ -272,6 +279,11 @@ class Reader {
     this.#file.evaluations.push({ place, text, atUs: this.#atUs ?? AT_THE_END_US, where, asks })
   }
 
+  rule(words: Word[], place: string, text: string): void {
+    const asks = { kind: 'rule' as const, rule: ruleLineOf(words, place) }
+    this.#file.evaluations.push({ place, text, atUs: this.#atUs ?? AT_THE_END_US, where: {}, asks })
+  }
+
   #attempt(first: Word, words: Word[], place: string): void {
     const match = /^([A-Za-z][\w-]*)(?:\*([1-9]\d*))?$/.exec(first.text)
     if (match === null || timeUs(words[0]?.text ?? '') === undefined) {
@@ -291,12 +303,13 @@ class Reader {
   }
 }
 
-const STATEMENTS: Record<string, 'set' | 'clock' | 'load' | 'at' | 'eval'> = {
+const STATEMENTS: Record<string, 'set' | 'clock' | 'load' | 'at' | 'eval' | 'rule'> = {
   set: 'set',
   clock: 'clock',
   load: 'load',
   at: 'at',
   eval: 'eval',
+  rule: 'rule',
 }
 
 const WHERE: Record<string, (where: Where, value: string, place: string) => void> = {
@@ -406,13 +419,13 @@ function ofCount(name: string, expected: Word[], place: string): Evaluation['ask
 }
 
 function ofAttempt(name: string, expected: Word[], place: string): Evaluation['asks'] {
-  if (name === 'suspicions') {
+  if (Object.hasOwn(BESIDE, name)) {
     for (const { text } of expected) {
-      if (text !== 'none' && !(ANOMALY_CODES as readonly string[]).includes(text)) {
+      if (name === 'suspicions' && text !== 'none' && !(ANOMALY_CODES as readonly string[]).includes(text)) {
         throw new KpiSyntaxError(place, `'${text}' is no code of a suspicion (${ANOMALY_CODES.join(', ')})`)
       }
     }
-    return { kind: 'attempt', column: name, expected: expected.map(({ value }) => value) }
+    return { kind: 'attempt', column: name, expected: expected.map(({ text }) => text) }
   }
   const column = ATTEMPT_COLUMNS.find((candidate) => candidate.name === name)
   if (column === undefined || HIDDEN_COLUMNS.includes(name)) {

@@ -21,19 +21,18 @@ import type { AttemptFacts } from '../../schemas/attempt-facts.js'
 import { ATTEMPT_COLUMNS, type AttemptRow } from '../../schemas/call-attempts.js'
 import { configSchema, type TrunkscopeConfig } from '../../schemas/config.js'
 import type { ReceivedFrame } from '../../schemas/hep-frame.js'
-import { judgedByRules, judgedRows, judgeStored } from './kpi-evidence.js'
-import { type Flow, idOf } from './kpi-flow.js'
-import type { Evaluation, Where } from './kpi-language.js'
+import { evaluate } from './kpi-evaluate.js'
 import {
-  differences,
-  type Group,
-  kpiNumbers,
-  sumOf,
-  sumsByRule,
-  sumsOfAttempts,
-  sumsOfRollups,
-  type Table,
-} from './kpi-sums.js'
+  judgedByRules,
+  judgedRows,
+  judgeStored,
+  type LegsOf,
+  legProblems,
+  linkedByRules,
+} from './kpi-evidence.js'
+import { type ScoresOf, scoreProblems, scoresByRules, scoresOfStore } from './kpi-fas.js'
+import type { Flow } from './kpi-flow.js'
+import { differences, sumsByRule, sumsOfAttempts, sumsOfRollups } from './kpi-sums.js'
 import { type SuspicionsOf, suspicionProblems, suspicionsByRules } from './kpi-suspicions.js'
 
 export interface Way {
@@ -218,7 +217,8 @@ class Player {
 
   async #judge(atUs: number): Promise<void> {
     const attempts = this.#rules.attempts()
-    const judged = this.#withEvidence ? judgedByRules(attempts, this.#log, this.#config) : attempts
+    const legs: LegsOf = this.#withEvidence ? linkedByRules(attempts, this.#log, this.#config) : new Map()
+    const judged = this.#withEvidence ? judgedByRules(attempts, legs, this.#config) : attempts
     const byRule = sumsByRule(judged.values())
     const [rollups, exact] = [await sumsOfRollups(this.store.writer), await sumsOfAttempts(this.store.writer)]
     const rows = await storedRows(this.store.writer)
@@ -238,24 +238,42 @@ class Player {
       if (row.state !== 'fragment')
         this.#note('', `${moment}: a stored attempt that the rules do not know: ${row.call_id}`)
     }
-    for (const problem of this.#withEvidence ? await judgedRows(this.store.writer, judged) : []) {
-      this.#note(this.flows[0]!.file.name, `${moment}: ${problem}`)
-    }
+    const evidenceProblems = this.#withEvidence
+      ? [...(await judgedRows(this.store.writer, judged)), ...(await legProblems(this.store.writer, legs))]
+      : []
+    for (const problem of evidenceProblems) this.#note(this.flows[0]!.file.name, `${moment}: ${problem}`)
     const suspicions: SuspicionsOf = this.#withEvidence
       ? suspicionsByRules(attempts, this.#log, this.#config)
       : new Map()
     for (const problem of this.#withEvidence ? await suspicionProblems(this.store.writer, suspicions) : []) {
       this.#note(this.flows[0]!.file.name, `${moment}: ${problem}`)
     }
+    const scores = await this.#scores(attempts, atUs)
+    const said = { judged, suspicions, scores, legs }
     const tables = { rule: byRule, rollups, exact }
     for (const flow of this.flows) {
       for (const evaluation of flow.file.evaluations) {
         if (evaluation.atUs !== atUs) continue
-        for (const problem of evaluate(evaluation, flow, { judged, suspicions }, tables, this.startUs)) {
+        for (const problem of evaluate(evaluation, flow, said, tables, this.startUs)) {
           this.#note(flow.file.name, `${evaluation.place}: ${evaluation.text}\n    ${problem}`)
         }
       }
     }
+  }
+
+  /** Of those that ask for them: FAS scores compare calls with all others of the store. */
+  async #scores(attempts: ReadonlyMap<string, Attempt>, atUs: number): Promise<ScoresOf> {
+    const isAsked = this.flows.some(({ file }) =>
+      file.evaluations.some(
+        (one) => one.atUs === atUs && one.asks.kind === 'rule' && one.asks.rule.family === 'score',
+      ),
+    )
+    if (!isAsked) return new Map()
+    const scores = scoresByRules(attempts, this.#config)
+    const span = { fromUs: this.startUs, toUs: this.startUs + atUs }
+    for (const problem of scoreProblems(scores, await scoresOfStore(this.store.writer, this.#config, span)))
+      this.#note(this.#fileOf(problem), problem)
+    return scores
   }
 
   #note(file: string, sentence: string): void {
@@ -347,112 +365,6 @@ function rowProblem(attempt: Attempt, facts: string, row: Record<string, unknown
     }
   }
   return row.facts === facts ? '' : `facts are stored as ${String(row.facts)}, by the rule ${facts}`
-}
-
-/** JSON text whose keys are in order. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
-}
-
-/** What of an eval line does not hold, by the rule, the rollups or the exact SQL. */
-function evaluate(
-  evaluation: Evaluation,
-  flow: Flow,
-  { judged, suspicions }: { judged: ReadonlyMap<string, Attempt>; suspicions: SuspicionsOf },
-  tables: Record<string, Table>,
-  startUs: number,
-): string[] {
-  const { asks, where } = evaluation
-  if (asks.kind === 'attempt') {
-    // The stored row equals the record of the rules, which was compared before.
-    const attempt = attemptAsked(where, flow, judged)
-    if (asks.column !== 'suspicions') return attemptProblem(asks.column, asks.expected, attempt)
-    if (typeof attempt === 'string') return [attempt]
-    const got = suspicions.get(attempt.attemptId)?.join(' ') ?? 'none'
-    return got === asks.expected.join(' ') ? [] : [`it is ${got}`]
-  }
-  return Object.entries(tables).flatMap(([source, table]) => {
-    const sums = sumOf(table, (group) => isAsked(group, where, flow.slot, startUs))
-    if (asks.kind === 'count') {
-      const got = sums.counts[asks.column] ?? 0
-      return got === asks.expected ? [] : [`${source}: ${got}`]
-    }
-    if (asks.kind === 'map') {
-      const got = sums.maps[asks.column] ?? {}
-      return canonical(got) === canonical(asks.expected) ? [] : [`${source}: ${canonical(got)}`]
-    }
-    const numbers = kpiNumbers(asks.kpi, sums)
-    const tolerance = asks.kpi.kind === 'quantile' && source === 'rollups' ? 0.02 : 0
-    return [...asks.expected].flatMap(([word, expected]) =>
-      agrees(numbers[word] ?? null, expected, tolerance)
-        ? []
-        : [`${source}: ${word} ${String(numbers[word])}`],
-    )
-  })
-}
-
-function isAsked(group: Group, where: Where, slot: number, startUs: number): boolean {
-  const atUs = group.minuteS * 1_000_000 - startUs
-  const id = (name: string | undefined) => (name === undefined ? undefined : idOf(name, slot))
-  const is = (wanted: string | undefined, name: string) => wanted === undefined || wanted === name
-  return (
-    group.site.endsWith(`-${slot}`) &&
-    is(id(where.carrier), group.carrier) &&
-    is(where.customer === undefined ? undefined : 'customer', group.party) &&
-    is(id(where.site), group.site) &&
-    is(where.direction, group.direction) &&
-    (where.windowUs === undefined || (atUs >= where.windowUs[0] && atUs < where.windowUs[1]))
-  )
-}
-
-/** A written number holds as far as it is written: 0.4444 is 4/9. */
-function agrees(got: KpiValue, expected: string, tolerance: number): boolean {
-  if (got === null || expected === 'null') return got === null && expected === 'null'
-  if (typeof got === 'string') return got === expected
-  if (typeof got !== 'number') {
-    const [low, high] = expected.split('..')
-    return high !== undefined && agrees(got[0], low as string, 0) && agrees(got[1], high, 0)
-  }
-  const decimals = expected.split('.')[1]?.length ?? 0
-  return Math.abs(got - Number(expected)) <= 0.5 * 10 ** -decimals + 1e-12 + tolerance * Math.abs(got)
-}
-type KpiValue = number | string | null | [number, number]
-
-function attemptAsked(where: Where, flow: Flow, attempts: ReadonlyMap<string, Attempt>): Attempt | string {
-  const asked = flow.attempts.filter(
-    ({ load, name }) =>
-      name === where.attempt &&
-      (where.carrier === undefined || (load.party === 'carrier' && load.owner === where.carrier)) &&
-      (where.customer === undefined || (load.party === 'customer' && load.owner === where.customer)) &&
-      (where.site ?? load.site) === load.site &&
-      (where.direction ?? load.direction) === load.direction,
-  )
-  const ids = [...new Set(asked.map(({ key }) => attemptIdOf(key)))]
-  if (ids.length !== 1) {
-    return ids.length === 0
-      ? 'no load has an attempt of that name'
-      : 'several loads have it: say which with carrier= or site='
-  }
-  return attempts.get(ids[0] as string) ?? 'nothing of it was seen'
-}
-
-function attemptProblem(name: string, expected: string[], attempt: Attempt | string): string[] {
-  if (typeof attempt === 'string') return [attempt]
-  const column = ATTEMPT_COLUMNS.find((candidate) => candidate.name === name)
-  const value = column?.of({ attempt } as AttemptRow)
-  const got = Array.isArray(value)
-    ? [...value].sort().join(' ') || 'none'
-    : value === ''
-      ? 'none'
-      : name.endsWith('minute')
-        ? new Date(Number(value) * 1_000).toISOString()
-        : String(value)
-  const wanted = Array.isArray(value) ? [...expected].sort().join(' ') : expected.join(' ')
-  return got === wanted ? [] : [`it is ${got}`]
 }
 
 const byArrival = (a: ReceivedFrame, b: ReceivedFrame) => a.receivedAtUs - b.receivedAtUs

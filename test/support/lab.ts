@@ -33,14 +33,9 @@ export class Lab {
   }
 
   async start(hepPort: number): Promise<void> {
-    const config = readFileSync(join(LAB, 'kamailio.cfg'), 'utf8').replace(
-      '127.0.0.1:9060',
-      `127.0.0.1:${hepPort}`,
-    )
-    writeFileSync(join(this.#folder, 'kamailio.cfg'), config)
     // The first makes key and certificate; the others find them.
     this.#numbers({ carrier: '101', answerer: 'answer', caller: 'call', calls: 1, attestation: 'A' })
-    this.#spawn('kamailio', ['-DD', '-E', '-m', '64', '-f', join(this.#folder, 'kamailio.cfg')])
+    this.#kamailio(hepPort)
     for (const carrier of [1, 2]) {
       for (const [name, suffix] of Object.entries(ANSWERERS)) {
         const media = 20_000 + carrier * 1_000 + Number(suffix) * 10
@@ -58,6 +53,32 @@ export class Lab {
       }
     }
     await answersOptions('127.0.0.10', 5_060)
+  }
+
+  /** Kamailio alone, which asks these hosts with OPTIONS whether they live. */
+  async startPinging(hepPort: number, hosts: readonly string[]): Promise<void> {
+    const list = hosts.map((host) => `1 sip:${host}:5060\n`).join('')
+    writeFileSync(join(this.#folder, 'dispatcher.list'), list)
+    this.#kamailio(hepPort, '-A', 'PINGS')
+    await answersOptions('127.0.0.10', 5_060)
+  }
+
+  /** A host that answers every OPTIONS so, until it is ended. */
+  answering(host: string, status: string): { end: () => Promise<void> } {
+    // SIPp takes no keyword for a status.
+    const scenario = join(this.#folder, `uas_${host}.xml`)
+    const text = readFileSync(join(LAB, 'uas_options.xml'), 'utf8').replace('200 OK', status)
+    writeFileSync(scenario, text)
+    const child = this.#spawn('sipp', ['-sf', scenario, '-i', host, '-p', '5060', '-mp', '24000', '-nostdin'])
+    return { end: () => ended(child) }
+  }
+
+  #kamailio(hepPort: number, ...more: string[]): void {
+    const config = readFileSync(join(LAB, 'kamailio.cfg'), 'utf8')
+      .replace('127.0.0.1:9060', `127.0.0.1:${hepPort}`)
+      .replace('"dispatcher.list"', JSON.stringify(join(this.#folder, 'dispatcher.list')))
+    writeFileSync(join(this.#folder, 'kamailio.cfg'), config)
+    this.#spawn('kamailio', ['-DD', '-E', '-m', '64', ...more, '-f', join(this.#folder, 'kamailio.cfg')])
   }
 
   /** Plays a set of calls to its end. */
@@ -112,15 +133,17 @@ export class Lab {
 
   /** Ends the processes it started, and no other. */
   async stop(): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      const exited = once(child, 'exit')
-      child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), 3_000)
-      await exited
-      clearTimeout(timer)
-    }
+    for (const child of this.#children) await ended(child)
   }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 3_000)
+  await exited
+  clearTimeout(timer)
 }
 
 /** Kamailio is up when it answers; an OPTIONS is no attempt and no KPI counts it. */
