@@ -50,12 +50,18 @@ export async function findCall(deps: SeenDeps, id: string): Promise<FoundCall> {
     )
   let isCut = call.isCut || legs.size > LEGS_MAX
   const messages: LadderMessage[] = []
+  // What came without addresses is of every leg.
+  const known = new Set<string>()
   for (const ofLeg of groupedBy(found, legKey).values()) {
     const leg = ofLeg[0]!.key
     const fromTags = ofLeg.map(({ key: { fromTag } }) => fromTag)
     const answer = await readMessagesOf(deps.readers, leg, fromTags)
     isCut ||= answer.isCut
     for (const read of answer.read) {
+      const { agent, captured_at_us, source, destination } = read.message
+      const row = JSON.stringify([agent, captured_at_us, source, destination, read.digest])
+      if (known.has(row)) continue
+      known.add(row)
       const owner = ofLeg.find(({ key: { fromTag } }) => fromTag === read.fromTag) ?? ofLeg[0]!
       messages.push({ ...read, attemptId: owner.attempt.attempt_id })
     }

@@ -113,6 +113,7 @@ export async function readMessagesOf(
      FROM sip_messages FINAL
      WHERE call_id = {call_id:String} AND (source_address IN {leg:Array(String)} OR source_address = '')
        AND (destination_address IN {leg:Array(String)} OR destination_address = '')
+       AND (source_address != destination_address OR source_address = '' OR length(arrayDistinct({leg:Array(String)})) = 1)
      ORDER BY captured_at, row_id LIMIT {limit:UInt32}`,
     {
       call_id: leg.callId,

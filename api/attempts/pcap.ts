@@ -21,7 +21,7 @@ export async function pcapExport(readers: Readers, id: string): Promise<Export> 
   return {
     // Hex digits: nothing from the wire stands in the name.
     fileName: `call-${attempt.attempt_id}.pcap`,
-    body: Buffer.concat(pcapOf(messages)),
+    body: Buffer.concat([...pcapOf(messages)]),
     isCut,
     messages: messages.length,
     carrier: attempt.carrier,

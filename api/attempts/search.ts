@@ -6,8 +6,8 @@
  * INVITEs, then of the ids, newest first. An attempt stands on one page only, unless its INVITE turns out to be an
  * earlier one while somebody pages: then its place is another.
  *
- * How      Backwards through time in slices, each eight times the one before, until a page is full: what is common is
- *          found in the first slice. In a slice rows that fit are looked for as they were written, replaced ones among
+ * How      Backwards through time in slices, each as long as what the one before held lets expect, until a page is full: what
+ *          is common is found in the first slice. In a slice rows that fit are looked for as they were written, replaced ones among
  *          them, because indexes and short columns do there; what stands (FINAL) is then read for these keys only, once
  *          for all slices, and has to fit again.
  */
@@ -30,6 +30,7 @@ import type { Leg, Readers } from '../readers.js'
 import { type Span, shown, spanOf } from '../time-span.js'
 import { type AttemptJson, attemptJsonOf, attemptSelection } from './attempt-json.js'
 import { type NumberFilter, numberConditions, numberFilterOf } from './number-filter.js'
+import { type RoutingFilter, routingConditions, routingFilterOf } from './routing-filter.js'
 
 export const LIMIT_MAX = 500
 const LIMIT_DEFAULT = 50
@@ -37,9 +38,13 @@ export const STATES = ['open', 'closed', 'incomplete'] as const
 export const PARTIES = ['carrier', 'unknown', 'customer', 'internal'] as const
 export const LEVELS = ['A', 'B', 'C', 'none', 'malformed'] as const
 
-/** Slices of time: the newest first, then longer ones. A day is four of them, a week five. */
+/** Slices of time: the newest first, then longer ones, as few as it seems to take. */
 const SLICE_S = 600
-const SLICE_GROWTH = 8
+/** How much longer the next is: where the one before had nothing, and at most. */
+const GROWTH_BLIND = 8
+const GROWTH_MAX = 32
+/** Calls are not spread evenly: so many times what would hold the rows that are missing. */
+const SPARE = 1.5
 /** Statements that one page may cost; a page that is not full by then is given as it is, with its cursor. */
 const ROUNDS_MAX = 24
 
@@ -48,6 +53,8 @@ export interface AttemptParameters {
   number?: Parameter
   calling?: Parameter
   called?: Parameter
+  rn?: Parameter
+  tgrp?: Parameter
   from?: Parameter
   to?: Parameter
   carrier?: Parameter
@@ -77,6 +84,7 @@ interface Cursor extends Place {
 export interface AttemptSearch {
   callId: string | undefined
   numbers?: readonly NumberFilter[]
+  routing?: readonly RoutingFilter[]
   /** undefined: all that is stored. */
   span: Span | undefined
   /** Column of the table, and the values it may have. */
@@ -115,6 +123,7 @@ export function attemptSearchOf(
   const search: AttemptSearch = {
     callId,
     numbers: numberFilterOf(written, principal),
+    routing: routingFilterOf(written, principal),
     // A Call-ID is looked for in all that is stored.
     span:
       callId !== undefined && from === undefined && to === undefined
@@ -163,22 +172,26 @@ export async function searchAttempts(
 ): Promise<AttemptPage> {
   const wanted = search.limit + 1
   const found: AttemptJson[] = []
-  const slices = slicesOf(search)
+  let slice = newestOf(search)
+  let isOver = false
   let before: Place | undefined = search.cursor
   let rounds = 0
-  for (let at = 0; at < slices.length && found.length < wanted && rounds < ROUNDS_MAX; ) {
+  while (!isOver && found.length < wanted && rounds < ROUNDS_MAX) {
     // As many places as rows are missing, from as many slices as that takes: whole rows are then read once.
     const places: Place[] = []
     const from = before
-    for (; at < slices.length && found.length + places.length < wanted && rounds < ROUNDS_MAX; rounds++) {
+    for (; !isOver && found.length + places.length < wanted && rounds < ROUNDS_MAX; rounds++) {
       const missing = wanted - found.length - places.length
-      const more = await placesOf(readers, search, slices[at], before, missing)
+      const more = await placesOf(readers, search, slice, before, missing)
       places.push(...more)
       before = places.at(-1) ?? before
-      if (more.length < missing) at++
+      if (more.length === missing) continue
+      const older = olderThan(slice, search, more.length, missing - more.length)
+      isOver = older === undefined
+      slice = older
     }
     if (places.length > 0) found.push(...(await standingOf(readers, search, from, places, only)))
-    if (at === slices.length && found.length < wanted) return { attempts: found, nextCursor: null }
+    if (isOver && found.length < wanted) return { attempts: found, nextCursor: null }
   }
   if (found.length >= wanted) {
     const attempts = found.slice(0, search.limit)
@@ -199,17 +212,18 @@ function rangeOf({ span, cursor }: AttemptSearch): Slice {
   }
 }
 
-/** Newest first. */
-function slicesOf(search: AttemptSearch): Slice[] {
+function newestOf(search: AttemptSearch): Slice {
   const range = rangeOf(search)
-  if (range === undefined) return [undefined]
-  const slices: Slice[] = []
-  for (let { toS } = range, lengthS = SLICE_S; toS > range.fromS; lengthS *= SLICE_GROWTH) {
-    const fromS = Math.max(range.fromS, toS - lengthS)
-    slices.push({ fromS, toS })
-    toS = fromS
-  }
-  return slices
+  return range && { fromS: Math.max(range.fromS, range.toS - SLICE_S), toS: range.toS }
+}
+
+/** The slice before one that had `found` rows when `missing` more are wanted; undefined when nothing of the range is left. */
+function olderThan(slice: Slice, search: AttemptSearch, found: number, missing: number): Slice {
+  const range = rangeOf(search)
+  if (range === undefined || slice === undefined || slice.fromS <= range.fromS) return undefined
+  const growth = found === 0 ? GROWTH_BLIND : Math.min(Math.max((SPARE * missing) / found, 1), GROWTH_MAX)
+  const lengthS = Math.ceil(((slice.toS - slice.fromS) * growth) / 60) * 60
+  return { fromS: Math.max(range.fromS, slice.fromS - lengthS), toS: slice.fromS }
 }
 
 /**
@@ -254,7 +268,8 @@ async function standingOf(
       ...parameters,
       ...placeParameters('last', places.at(-1)!),
       minutes: [...new Set(places.map(({ minuteS }) => minuteS))],
-      ids: [...new Set(places.map(({ attemptId }) => attemptId))],
+      place_minutes: places.map(({ minuteS }) => minuteS),
+      ids: places.map(({ attemptId }) => attemptId),
     },
     attemptJsonOf,
     maskedAttempt,
@@ -264,7 +279,9 @@ async function standingOf(
 const IN_MINUTES = "minute IN (SELECT toDateTime(arrayJoin({minutes:Array(UInt32)}), 'UTC'))"
 const STANDING = judgedAttempts({
   minutes: IN_MINUTES,
-  prewhere: `${IN_MINUTES} AND attempt_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))`,
+  // Pairs: the ids of one minute would be looked for in all the others.
+  prewhere: `(minute, attempt_id) IN (SELECT toDateTime(place.1, 'UTC'), toFixedString(unhex(place.2), 16)
+    FROM (SELECT arrayJoin(arrayZip({place_minutes:Array(UInt32)}, {ids:Array(String)})) AS place))`,
 })
 const ORDER = 'ORDER BY minute DESC, invited_at_us DESC, attempt_id DESC'
 const MOMENT_US = 'if(invited_at_us > 0, invited_at_us, toUInt64(toUInt32(minute)) * 1000000)'
@@ -316,9 +333,13 @@ function conditionsOf(search: AttemptSearch, slice: Slice, before: Place | undef
     )
     parameters.anomalies = search.anomalies
   }
-  const numbers = numberConditions(search.numbers ?? [], isCoarse)
-  conditions.push(...numbers.conditions)
-  Object.assign(parameters, numbers.parameters)
+  for (const more of [
+    numberConditions(search.numbers ?? [], isCoarse),
+    routingConditions(search.routing ?? [], isCoarse),
+  ]) {
+    conditions.push(...more.conditions)
+    Object.assign(parameters, more.parameters)
+  }
   if (before !== undefined) {
     conditions.push(
       `(minute, invited_at_us, attempt_id) < ${placeSql('before')}`,
@@ -434,8 +455,10 @@ function cursorText(search: AttemptSearch, { minuteS, invitedAtUs, attemptId }: 
 }
 
 /** The range and the size of a page may differ: the range is that of the first page. */
-function filtersDigest({ callId, numbers, texts, finalCodes, anomalies }: AttemptSearch): string {
-  const filters = JSON.stringify([callId ?? null, numbers ?? [], texts, finalCodes, anomalies ?? []])
+function filtersDigest({ callId, numbers, routing = [], ...search }: AttemptSearch): string {
+  const { texts, finalCodes, anomalies } = search
+  const before = [callId ?? null, numbers ?? [], texts, finalCodes, anomalies ?? []]
+  const filters = JSON.stringify(routing.length === 0 ? before : [...before, routing])
   return createHash('sha256').update(filters).digest('hex').slice(0, 8)
 }
 

@@ -89,6 +89,46 @@ describe('search by number', () => {
   })
 })
 
+describe('search by routing', () => {
+  const PORTED = 'sip:+12155551212;npdi;rn=+1-702-555-0000@gw;user=phone'
+  const GROUP = 'sip:+12155551313;TGRP=TG-7;trunk-context=+1-630@isp.example.net;user=phone'
+
+  beforeAll(async () => {
+    const routed = (requestUri: string) => attempt({ carrier: 'routed', requestUri })
+    await store.add([
+      routed(PORTED),
+      routed('sip:2155551414;rn=3f00;rn-context=+33@gw'),
+      routed('tel:+12155551515;rn=+17025550000'),
+      routed('sip:+12155551616@gw;rn=+17025550000'), // Behind the host it means nothing.
+      routed(GROUP),
+      routed('sip:+12155551313;tgrp=TG-7@isp.example.net'), // Without its context it is no group.
+      routed('sip:+12155551717;tgrp=TG-8;trunk-context=example.com@gw'),
+    ])
+  })
+
+  it.each([
+    ['rn=%2B17025550000', 2],
+    ['rn=0017025550000', 2],
+    ['rn=1%20(702)%20555-0000', 2],
+    ['rn=%2B17025550001', 0],
+    ['rn=3F00', 1],
+    ['tgrp=TG-7', 1],
+    ['tgrp=tg-7,tg-8', 2],
+    ['tgrp=TG-7&rn=%2B17025550000', 0],
+    ['tgrp=TG', 0],
+  ])('%s finds %i', async (query, count) => {
+    expect((await list(query)).attempts).toHaveLength(count)
+  })
+
+  it('what is no routing number is said so, and a cursor is of its own filters', async () => {
+    const { status, body } = await get<List>(app, '/v1/attempts?rn=alice')
+    expect([status, body.detail]).toEqual([400, expect.stringContaining('rn=%2B12155550000')])
+    const { next_cursor } = await list('tgrp=tg-7,tg-8&limit=1')
+    expect((await get<List>(app, `/v1/attempts?tgrp=TG-8&limit=1&cursor=${next_cursor}`)).status).toBe(400)
+    expect((await list(`tgrp=tg-7,tg-8&limit=1&cursor=${next_cursor}`)).attempts).toHaveLength(1)
+  })
+})
+
 describe('paging', () => {
   it('gives each attempt once while others are stored and some are written again (property)', async () => {
     let round = 0
