@@ -20,7 +20,7 @@ import { ApiError, didYouMean, nearestNames, problemOf } from './errors.js'
 import { numbersMetrics } from './numbers/metrics.js'
 import { errorPage } from './page/error.js'
 import { Readers } from './readers.js'
-import { requestLog } from './request-log.js'
+import { logFailure, requestLog } from './request-log.js'
 import { alertDeliveryRoutes } from './routes/alert-deliveries.js'
 import { alertRoutes } from './routes/alerts.js'
 import { attemptRoutes } from './routes/attempts.js'
@@ -196,7 +196,8 @@ function answerError(
   reply: FastifyReply,
 ): FastifyReply {
   const known = apiErrorOf(deps, error, request)
-  if (known.status >= 500) request.log.error({ err: error, principal: request.principal?.id }, known.message)
+  // What the answer keeps to itself; one that only says "not now" has said it all.
+  if (known.status >= 500 && known.cause !== undefined) logFailure(request, error)
   const problem = problemOf(known)
   reply.code(problem.status)
   if (known.extras.retryAfterS !== undefined) reply.header('retry-after', String(known.extras.retryAfterS))

@@ -54,7 +54,7 @@ export function makeLoad(options: {
   /** Call-IDs carry the time they were made for, so that another run has others. */
   atUs: number
 }): Load {
-  const planner = new CallPlanner({ seed: options.seed, fast: true, customerLegs: false })
+  const planner = new CallPlanner({ seed: options.seed, customerLegs: false })
   const random = new SeededRandom(`${options.seed} load`)
   const messages: { atUs: number; frame: Buffer; route: Route; isFirst: boolean }[] = []
   let calls = 0

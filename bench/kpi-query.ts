@@ -14,14 +14,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { ClickHouseClient } from '@clickhouse/client'
-import { buildApp } from '../api/app.js'
 import { openEmbeddedEngine } from '../bin/connect/clickhouse.js'
 import { sumDue } from '../collector/store/hours.js'
 import { recomputeMinutes } from '../collector/store/minutes.js'
 import { applySchema } from '../collector/store/schema.js'
-import { configSchema } from '../schemas/config.js'
 import { ROLLUP_COLUMNS } from '../schemas/kpi-rollup.js'
 import { keptOf } from '../schemas/retention.js'
+import { appAt, CONFIG, carrierOf, rowsOf, SITES } from './answering.js'
 import { median } from './measure.js'
 
 const { values } = parseArgs({
@@ -37,14 +36,6 @@ const { values } = parseArgs({
 
 const ATTEMPTS = Number(values.attempts)
 const BUS_PARTITIONS = Array.from({ length: Number(values['bus-partitions']) }, (_, index) => index)
-const SITES = ['ams', 'fra', 'iad', 'sin']
-const CONFIG = configSchema.parse({
-  sites: SITES.map((id, at) => ({ id, sbc: [`192.0.2.${at + 1}/32`] })),
-  carriers: Array.from({ length: 50 }, (_, at) => ({
-    id: carrierOf(at),
-    peers: [`198.51.100.${at + 1}/32`],
-  })),
-})
 /** The minute that runs now: 12:34 of a day. */
 const NOW_S = Math.floor(Date.now() / 86_400_000) * 86_400 + 12 * 3_600 + 34 * 60
 const FIRST_S = NOW_S - 86_400
@@ -72,10 +63,6 @@ const QUESTIONS: readonly [name: string, ...addresses: string[]][] = [
   ['the last hour by carrier, all KPIs', span(NOW_S - 3_600, NOW_S)],
 ]
 
-function carrierOf(at: number): string {
-  return `carrier-${String(at + 1).padStart(2, '0')}`
-}
-
 async function bench(): Promise<void> {
   console.log(`${cpus().length} cores, ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(2)}`)
   const engine = openEmbeddedEngine(folder)
@@ -89,7 +76,7 @@ async function bench(): Promise<void> {
     )
     console.log(`${table}: ${rows} rows, ${(Number(bytes) / 1e6).toFixed(1)} MB`)
   }
-  const app = await appOver(engine.readers)
+  const app = await appAt(NOW_S, engine.readers)
   for (const [name, ...addresses] of QUESTIONS) {
     const times: number[] = []
     let bytes = 0
@@ -133,7 +120,7 @@ function cold(name: string): number {
 
 async function askOnce(name: string): Promise<void> {
   const engine = openEmbeddedEngine(folder)
-  const app = await appOver(engine.readers)
+  const app = await appAt(NOW_S, engine.readers)
   await app.ready()
   const address = QUESTIONS.find(([one]) => one === name)?.at(-1)
   const startedMs = performance.now()
@@ -143,37 +130,6 @@ async function askOnce(name: string): Promise<void> {
   await app.close()
   await engine.close()
   process.stdout.write(String(tookMs))
-}
-
-function appOver(readers: ClickHouseClient[]) {
-  return buildApp({
-    readers,
-    config: CONFIG,
-    tokens: undefined,
-    demo: false,
-    live: () => ({ ...NO_STATUS, asOfUs: NOW_S * 1e6 }),
-    metrics: async () => '',
-    nowMs: () => NOW_S * 1_000,
-  })
-}
-
-const NO_STATUS = {
-  asOfUs: 0,
-  startedAtUs: 0,
-  ready: true,
-  problem: '',
-  listening: { hepUdp: '', hepTcp: '', http: '' },
-  bufferAskedBytes: 0,
-  bufferGrantedBytes: 0,
-  accepted: [],
-  refused: [],
-  kernelDrops: 0,
-  spoolBytes: 0,
-  spoolLagBytes: 0,
-  openAttempts: 0,
-  flushSecondsLast: 0,
-  storedMessages: 0,
-  lastFrame: undefined,
 }
 
 /** A million attempts a statement bounds its memory. */
@@ -271,11 +227,6 @@ SELECT
   transform(ended, ['NO_ANSWER', 'PRE_RING_CANCEL'], ['CALLER_ABANDON_RING', 'PRE_RING_CANCEL'], ''),
   ended IN ('ANSWERED', 'BUSY', 'NO_ANSWER'), true, ['A', 'A', 'A', 'B', 'C', 'none'][1 + cityHash64(number, 10) % 6]
 FROM numbers(${from}, ${to - from})`
-}
-
-async function rowsOf<Row>(client: ClickHouseClient, query: string): Promise<Row[]> {
-  const result = await client.query({ query, format: 'JSONEachRow' })
-  return result.json<Row>()
 }
 
 const folder = values.data ?? mkdtempSync(join(tmpdir(), 'trunkscope-bench-'))

@@ -12,9 +12,8 @@ import { recomputeMinutes } from '../collector/store/minutes.js'
 import type { TrunkscopeConfig } from '../schemas/config.js'
 import { ROLLUP_COLUMNS } from '../schemas/kpi-rollup.js'
 import { keptOf } from '../schemas/retention.js'
+import { CARRIERS, SITES } from './answering.js'
 
-export const SITES = ['ams', 'fra', 'iad', 'sin']
-export const CARRIERS = 50
 const DAY_S = 86_400
 const WEEKS_BEFORE = 13
 /** Of minutes before the day only the hour of the same time: windows of objectives begin there. */
@@ -28,10 +27,6 @@ export interface AttemptsAsked {
   hours: number
   /** Where they end, not included: a whole minute. */
   nowS: number
-}
-
-export function carrierOf(at: number): string {
-  return `carrier-${String(at + 1).padStart(2, '0')}`
 }
 
 /** Makes what is not there yet, so that one that was stopped goes on. Returns the minute at which the attempts end. */

@@ -13,14 +13,13 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ClickHouseClient } from '@clickhouse/client'
-import { buildApp } from '../api/app.js'
 import type { App } from '../api/deps.js'
 import { weekAt } from '../api/scorecards/week.js'
 import { openEmbeddedEngine } from '../bin/connect/clickhouse.js'
 import { applySchema } from '../collector/store/schema.js'
-import { configSchema } from '../schemas/config.js'
+import { appAt, CARRIERS, CONFIG, carrierOf, rowsOf, SITES } from './answering.js'
 import { median } from './measure.js'
-import { CARRIERS, carrierOf, fill, SITES } from './search-attempts.js'
+import { fill } from './search-attempts.js'
 
 const { values } = parseArgs({
   options: {
@@ -34,13 +33,6 @@ const { values } = parseArgs({
 })
 
 const ROUNDS = Number(values.rounds)
-const CONFIG = configSchema.parse({
-  sites: SITES.map((id, at) => ({ id, sbc: [`192.0.2.${at + 1}/32`] })),
-  carriers: Array.from({ length: CARRIERS }, (_, at) => ({
-    id: carrierOf(at),
-    peers: [`198.51.100.${at + 1}/32`],
-  })),
-})
 
 interface Sample {
   call_id: string
@@ -117,7 +109,12 @@ function questionsOf(nowS: number, samples: readonly Sample[]): Question[] {
         (round) => `/carriers/${carrier(round)}?from=${nowS - hours * 3_600}&to=${nowS}`,
       ],
     ),
-    ['page: attempts', () => `/attempts?from=${nowS - 86_400}&to=${nowS}`],
+    ...filters.map(
+      ([filter, of]): Question => [
+        `page: attempts, 24 h: ${filter}`,
+        (round) => `/attempts?from=${nowS - 86_400}&to=${nowS}&${of(round)}`,
+      ],
+    ),
     ['page: scorecards', () => '/scorecards'],
     ['page: objectives', () => '/slos'],
     ['page: unknown peers', () => `/carriers/unknown?from=${nowS - 86_400}&to=${nowS}`],
@@ -127,7 +124,7 @@ function questionsOf(nowS: number, samples: readonly Sample[]): Question[] {
 const KINDS: Record<string, (name: string) => boolean> = {
   pages: (name) => name.startsWith('page: '),
   scorecards: (name) => name.startsWith('scorecard') || name === 'page: scorecards',
-  search: (name) => !name.startsWith('page: ') && !name.startsWith('scorecard'),
+  search: (name) => name.startsWith('page: attempts') || !/^(page: |scorecard)/.test(name),
 }
 const isAsked = KINDS[values.only] ?? ((name: string) => name.includes(values.only))
 
@@ -160,7 +157,7 @@ async function bench(): Promise<void> {
     'SELECT call_id, called_number FROM call_attempts WHERE cityHash64(attempt_id) % 20011 = 0 ORDER BY cityHash64(call_id) LIMIT 400',
   )
   const counted = countedReaders(engine.readers)
-  const app = await appOver(counted.readers, nowS)
+  const app = await appAt(nowS, counted.readers)
   console.log(
     '| question | min | p50 | p95 | least CPU, ms | statements | most bytes |\n|---|---|---|---|---|---|---|',
   )
@@ -219,42 +216,6 @@ function countedReaders(clients: readonly ClickHouseClient[]) {
       }),
   )
   return counted
-}
-
-function appOver(readers: ClickHouseClient[], nowS: number): Promise<App> {
-  return buildApp({
-    readers,
-    config: CONFIG,
-    tokens: undefined,
-    demo: false,
-    live: () => ({ ...NO_STATUS, asOfUs: nowS * 1e6 }),
-    metrics: async () => '',
-    nowMs: () => nowS * 1_000,
-  })
-}
-
-const NO_STATUS = {
-  asOfUs: 0,
-  startedAtUs: 0,
-  ready: true,
-  problem: '',
-  listening: { hepUdp: '', hepTcp: '', http: '' },
-  bufferAskedBytes: 0,
-  bufferGrantedBytes: 0,
-  accepted: [],
-  refused: [],
-  kernelDrops: 0,
-  spoolBytes: 0,
-  spoolLagBytes: 0,
-  openAttempts: 0,
-  flushSecondsLast: 0,
-  storedMessages: 0,
-  lastFrame: undefined,
-}
-
-async function rowsOf<Row>(client: ClickHouseClient, query: string): Promise<Row[]> {
-  const result = await client.query({ query, format: 'JSONEachRow' })
-  return result.json<Row>()
 }
 
 const folder = values.data ?? mkdtempSync(join(tmpdir(), 'trunkscope-bench-'))

@@ -4,9 +4,10 @@
  *   pcap => as in pcap.ts: little-endian, microseconds, link type 101 (raw IP)
  *
  * Takes    messages as they were captured, in the order in which they shall stand.
- * Returns  the parts of the file, in order. A message over UDP is one packet, whole, however it was fragmented. One over TCP
- *          is as many segments as it needs; the numbers of a connection go on from message to message, and there is no
- *          handshake, because none was seen. Checksums are right.
+ * Returns  the parts of the file, in order, each made when it is asked for. A message over UDP is one packet, whole, however it
+ *          was fragmented. One over TCP is as many segments as it needs; the numbers of a connection go on from message to
+ *          message, whoever takes the parts in how many pieces, and there is no handshake, because none was seen. Checksums
+ *          are right.
  * Throws   nothing. Where one end is IPv6 and the other IPv4 or not known, both are written as IPv6 (::ffff:a.b.c.d).
  *
  * What is not TCP (6) or TLS as agents tell it (22) is written as UDP: SCTP, and what no agent told. More than 65,507 bytes
@@ -29,23 +30,23 @@ const ACK = 0x10
 /** Of a connection whose beginning is not told. */
 const FIRST_SEQUENCE = 1
 
-export function pcapOf(messages: Iterable<CapturedMessage>): Buffer[] {
+export function* pcapOf(messages: Iterable<CapturedMessage>): Generator<Buffer> {
   const header = Buffer.alloc(24)
   header.writeUInt32LE(0xa1b2c3d4, 0)
   header.writeUInt16LE(2, 4)
   header.writeUInt16LE(4, 6)
   header.writeUInt32LE(PACKET_MAX_BYTES, 16)
   header.writeUInt32LE(LINK_TYPE.raw, 20)
-  const parts: Buffer[] = [header]
+  yield header
   const sequences = new Map<string, number>()
   for (const message of messages) {
     const packets =
       message.ipProtocol === TCP || message.ipProtocol === TLS
         ? tcpPackets(message, sequences)
         : [udpPacket(message)]
-    for (const packet of packets) parts.push(recordHeader(message.capturedAtUs, packet.length), packet)
+    for (const packet of packets)
+      yield Buffer.concat([recordHeader(message.capturedAtUs, packet.length), packet])
   }
-  return parts
 }
 
 function recordHeader(capturedAtUs: number, length: number): Buffer {

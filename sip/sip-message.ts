@@ -1,4 +1,3 @@
-// tidy: long because the reader is one pass over the bytes, and its tables and small scanners are of no use elsewhere
 /**
  * Reads the fields of one SIP message that Trunkscope needs, from whatever an agent mirrored.
  *
@@ -24,14 +23,13 @@
 import { isUtf8 } from 'node:buffer'
 import type { SipReason } from '../schemas/reasons.js'
 import type { SipMessage } from '../schemas/sip-message.js'
-import { findSdpPart, isMultipart, isSdpType } from './sdp.js'
-import { hostName, splitValues } from './uri.js'
+import { emptyMessage, holdsSdp, missingPart } from './sip-fields.js'
+import { candidateAt, FIELD, readListHeader } from './sip-headers.js'
+import { hostName } from './uri.js'
 
 export const HEADER_LINES_MAX = 256
 /** A header with its folded lines, or the start line. */
 export const LINE_MAX_CHARS = 16_384
-/** Values kept of P-Asserted-Identity, Identity and Reason each. */
-export const LIST_VALUES_MAX = 32
 
 /** RFC 3261 §8.1.1.5: the sequence number is less than 2^31. */
 const CSEQ_MAX = 2 ** 31 - 1
@@ -55,15 +53,11 @@ const OPEN_SQUARE = 0x5b
 const FOLD = 1 // White space inside a line.
 const BLANK = 2 // What may stand around a value.
 const ENDS_PARAMETER = 4 // Behind a parameter's value, or the host of a Via.
-const ENDS_NAME = 8 // Behind a header's name.
-const ENDS_HOST = 32
 const TOKEN = 16 // RFC 3261 §25.1.
 const CLASS = new Uint8Array(256)
 for (const code of [SP, HT]) CLASS[code] |= FOLD
 for (const code of [SP, HT, CR, LF, 0]) CLASS[code] |= BLANK
-for (const code of [SEMICOLON, COMMA, SP, HT, CR, LF]) CLASS[code] |= ENDS_PARAMETER | ENDS_HOST
-CLASS[COLON] |= ENDS_HOST
-for (const code of [COLON, SP, HT]) CLASS[code] |= ENDS_NAME
+for (const code of [SEMICOLON, COMMA, SP, HT, CR, LF]) CLASS[code] |= ENDS_PARAMETER
 for (const letter of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~") {
   CLASS[letter.charCodeAt(0)] |= TOKEN
 }
@@ -142,42 +136,6 @@ export function readSip(bytes: Buffer): SipMessage {
   return message
 }
 
-function emptyMessage(): SipMessage {
-  return {
-    parseError: '',
-    method: '',
-    requestUri: '',
-    statusCode: 0,
-    reasonPhrase: '',
-    callId: '',
-    cseqNumber: -1,
-    cseqMethod: '',
-    fromTag: '',
-    toTag: '',
-    branch: '',
-    viaHost: '',
-    viaPort: 0,
-    viaReceived: '',
-    from: '',
-    to: '',
-    contact: '',
-    assertedIdentities: [],
-    identities: [],
-    reasons: [],
-    earlyMedia: '',
-    require: '',
-    supported: '',
-    sessionId: '',
-    userAgent: '',
-    contentType: '',
-    contentLength: -1,
-    bodyOffset: 0,
-    bodyLength: 0,
-    truncated: false,
-    hasSdp: false,
-  }
-}
-
 function hasColon(text: string, from: number, to: number): boolean {
   const colon = text.indexOf(':', from)
   return colon >= 0 && colon < to
@@ -186,27 +144,6 @@ function hasColon(text: string, from: number, to: number): boolean {
 /** The first reason stays: it is the outermost one. */
 function note(message: SipMessage, reason: SipReason): void {
   if (message.parseError === '') message.parseError = reason
-}
-
-function missingPart(message: SipMessage, anyHeader: boolean): SipReason | '' {
-  if (!anyHeader) return 'no_headers'
-  if (message.callId === '') return 'no_call_id'
-  if (message.cseqNumber < 0 || message.cseqMethod === '') return 'no_cseq'
-  if (message.method !== '' && message.method !== message.cseqMethod) return 'cseq_mismatch'
-  if (message.from === '') return 'no_from'
-  if (message.to === '') return 'no_to'
-  // Kamailio mirrors responses without any Via, and an ACK copies what the response had: Call-ID and CSeq still
-  // name the transaction. A request that begins one needs its branch.
-  const beginsTransaction = message.method !== '' && message.method !== 'ACK'
-  if (beginsTransaction && message.viaHost === '' && message.branch === '') return 'no_via'
-  return ''
-}
-
-function holdsSdp(text: string, message: SipMessage): boolean {
-  const { contentType, bodyOffset } = message
-  if (contentType === '') return text.startsWith('v=0', bodyOffset)
-  if (isSdpType(contentType)) return true
-  return isMultipart(contentType) && findSdpPart(text, bodyOffset, bodyOffset + message.bodyLength) >= 0
 }
 
 function readStartLine(
@@ -264,120 +201,6 @@ function isVersion2(bytes: Buffer, start: number, end: number): boolean {
   return end - start === 7 && matches(bytes, start, WORD.version2)
 }
 
-const FIELD = {
-  via: 1,
-  from: 2,
-  to: 3,
-  callId: 4,
-  cseq: 5,
-  contact: 6,
-  contentType: 7,
-  contentLength: 8,
-  identity: 9,
-  assertedIdentity: 10,
-  reason: 11,
-  earlyMedia: 12,
-  require: 13,
-  supported: 14,
-  sessionId: 15,
-  userAgent: 16,
-} as const
-
-/** The name of a header we read, and what it is. */
-class HeaderName {
-  readonly field: number
-  readonly size: number
-  /** In lower case, without the first letter: whoever compares has looked at that. */
-  readonly rest: Uint8Array
-  constructor(name: string, field: number) {
-    this.field = field
-    this.size = name.length
-    this.rest = Buffer.from(name.slice(1))
-  }
-}
-
-const NAME = {
-  assertedIdentity: new HeaderName('p-asserted-identity', FIELD.assertedIdentity),
-  callId: new HeaderName('call-id', FIELD.callId),
-  contact: new HeaderName('contact', FIELD.contact),
-  contentLength: new HeaderName('content-length', FIELD.contentLength),
-  contentType: new HeaderName('content-type', FIELD.contentType),
-  cseq: new HeaderName('cseq', FIELD.cseq),
-  earlyMedia: new HeaderName('p-early-media', FIELD.earlyMedia),
-  from: new HeaderName('from', FIELD.from),
-  identity: new HeaderName('identity', FIELD.identity),
-  reason: new HeaderName('reason', FIELD.reason),
-  require: new HeaderName('require', FIELD.require),
-  server: new HeaderName('server', FIELD.userAgent),
-  sessionId: new HeaderName('session-id', FIELD.sessionId),
-  supported: new HeaderName('supported', FIELD.supported),
-  to: new HeaderName('to', FIELD.to),
-  userAgent: new HeaderName('user-agent', FIELD.userAgent),
-  via: new HeaderName('via', FIELD.via),
-}
-
-/**
- * The compact forms of the IANA registry for the headers we read; a b d e j n o r s u x are known and of no
- * interest here.
- */
-const COMPACT = {
-  c: new HeaderName('c', FIELD.contentType),
-  f: new HeaderName('f', FIELD.from),
-  i: new HeaderName('i', FIELD.callId),
-  k: new HeaderName('k', FIELD.supported),
-  l: new HeaderName('l', FIELD.contentLength),
-  m: new HeaderName('m', FIELD.contact),
-  t: new HeaderName('t', FIELD.to),
-  v: new HeaderName('v', FIELD.via),
-  y: new HeaderName('y', FIELD.identity),
-}
-
-/**
- * The one header the line that begins at `at` can be, from its first letter and from the first place where one of
- * our names would end; the caller compares the letters. undefined: none that we read.
- */
-function candidateAt(bytes: Buffer, at: number): HeaderName | undefined {
-  // Shorter names come first: a value may hold a colon where a longer name would end.
-  switch (bytes[at]! | 0x20) {
-    case 0x63: // c
-      if (endsName(bytes, at + 1)) return COMPACT.c
-      if (endsName(bytes, at + 4)) return NAME.cseq
-      if (endsName(bytes, at + 7)) return (bytes[at + 1]! | 0x20) === 0x61 ? NAME.callId : NAME.contact
-      return endsName(bytes, at + 12) ? NAME.contentType : NAME.contentLength
-    case 0x66: // f
-      return endsName(bytes, at + 1) ? COMPACT.f : NAME.from
-    case 0x69: // i
-      return endsName(bytes, at + 1) ? COMPACT.i : NAME.identity
-    case 0x6b: // k
-      return COMPACT.k
-    case 0x6c: // l
-      return COMPACT.l
-    case 0x6d: // m
-      return COMPACT.m
-    case 0x70: // p
-      return endsName(bytes, at + 13) ? NAME.earlyMedia : NAME.assertedIdentity
-    case 0x72: // r
-      return endsName(bytes, at + 6) ? NAME.reason : NAME.require
-    case 0x73: // s
-      if (endsName(bytes, at + 6)) return NAME.server
-      return endsName(bytes, at + 9) ? NAME.supported : NAME.sessionId
-    case 0x74: // t
-      return endsName(bytes, at + 1) ? COMPACT.t : NAME.to
-    case 0x75: // u
-      return NAME.userAgent
-    case 0x76: // v
-      return endsName(bytes, at + 1) ? COMPACT.v : NAME.via
-    case 0x79: // y
-      return COMPACT.y
-    default:
-      return undefined
-  }
-}
-
-function endsName(bytes: Buffer, at: number): boolean {
-  return at < bytes.length && (CLASS[bytes[at]!]! & ENDS_NAME) !== 0
-}
-
 /** Takes over the header on a line, if it is one we read. */
 function readHeader(bytes: Buffer, text: string, start: number, end: number, message: SipMessage): void {
   let at = start
@@ -432,49 +255,6 @@ function readHeader(bytes: Buffer, text: string, start: number, end: number, mes
     default:
       if (to > from) readListHeader(field, text.slice(from, to), message)
   }
-}
-
-function readListHeader(field: number, value: string, message: SipMessage): void {
-  switch (field) {
-    case FIELD.identity:
-      // An array made with its value is smaller and quicker than an empty one that grows.
-      if (message.identities.length === 0) message.identities = [value]
-      else if (message.identities.length < LIST_VALUES_MAX) message.identities.push(value)
-      break
-    case FIELD.assertedIdentity:
-      message.assertedIdentities = extended(message.assertedIdentities, value)
-      break
-    case FIELD.reason:
-      message.reasons = extended(message.reasons, value)
-      break
-    case FIELD.earlyMedia:
-      message.earlyMedia = joined(message.earlyMedia, value)
-      break
-    case FIELD.require:
-      message.require = joined(message.require, value)
-      break
-    case FIELD.supported:
-      message.supported = joined(message.supported, value)
-      break
-    case FIELD.sessionId:
-      if (message.sessionId === '') message.sessionId = value
-      break
-    case FIELD.userAgent:
-      if (message.userAgent === '') message.userAgent = value
-      break
-  }
-}
-
-function extended(values: string[], list: string): string[] {
-  if (values.length === 0 && list.indexOf(',') < 0) return [list]
-  splitValues(list, values)
-  if (values.length > LIST_VALUES_MAX) values.length = LIST_VALUES_MAX
-  return values
-}
-
-/** RFC 3261 §7.3.1: repeated headers of a list are one list. */
-function joined(list: string, value: string): string {
-  return list === '' ? value : `${list}, ${value}`
 }
 
 /** `CSeq: 4711 INVITE`; of two that differ the first counts. */
@@ -684,7 +464,7 @@ export function detached(text: string): string {
 }
 
 /**
- * A field for a person to read: UTF-8 where the bytes are UTF-8, else latin1. Control characters, and those that
+ * A field for a person to read: UTF-8 where the bytes are UTF-8, else latin1; text that was decoded already as it is. Control characters, and those that
  * turn the direction of a line, become U+FFFD; a tab becomes a space.
  */
 export function readableText(latin1: string): string {
@@ -695,7 +475,9 @@ export function readableText(latin1: string): string {
   }
   if (plain) return latin1
   const bytes = Buffer.from(latin1, 'latin1')
-  const text = isUtf8(bytes) ? bytes.toString('utf8') : latin1
+  // What was decoded before has characters that are no bytes.
+  const isBytes = !/[^\u0000-\u00ff]/.test(latin1)
+  const text = isBytes && isUtf8(bytes) ? bytes.toString('utf8') : latin1
   return text.replace(/\t/g, ' ').replace(UNREADABLE, '\ufffd')
 }
 

@@ -185,7 +185,7 @@ function actionOf(request: FastifyRequest): AuditActionName | undefined {
   return request.principal === undefined ? undefined : request.routeOptions.config.audit
 }
 
-const NUMBER_PARAMETERS: ReadonlySet<string> = new Set(['number', 'calling', 'called'])
+const NUMBER_PARAMETERS: ReadonlySet<string> = new Set(['number', 'calling', 'called', 'rn'])
 /** Numbers have columns of their own; a cursor says nothing that its first page did not. */
 const LEFT_OUT: ReadonlySet<string> = new Set([...NUMBER_PARAMETERS, 'cursor'])
 

@@ -34,7 +34,9 @@ const callLeg = z.object({
     .enum(CALL_LINK_RULES)
     .nullable()
     .describe('How it is known to be of this call; null: this attempt itself, alone.'),
-  confidence: z.number().describe('1: a name of the call says so; 0.5: the newest of several that fit.'),
+  confidence: z
+    .number()
+    .describe('1: a name of the call says so; 0.5: the newest of several that fit, or told by two clocks.'),
 })
 
 const rescue = z.object({

@@ -67,7 +67,8 @@ const LINKS: Record<VerdictEvidence['link'], string> = {
   number: 'the same number was called',
 }
 
-function becauseOf(rule: VerdictJson['rule'], evidence: VerdictEvidence, other: string): string {
+/** @param other who the other leg belongs to, in words that may be seen */
+export function becauseOf(rule: VerdictJson['rule'], evidence: VerdictEvidence, other: string): string {
   const seconds = `${(Math.abs(evidence.laterMs) / 1_000).toFixed(3)} s`
   const when = evidence.laterMs < 0 ? `${seconds} before` : `${seconds} after`
   const link = LINKS[evidence.link]

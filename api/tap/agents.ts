@@ -7,7 +7,15 @@ import type { RouteDeps } from '../deps.js'
 import type { Connections, Readers } from '../readers.js'
 import { isoUsOf, type Span } from '../time-span.js'
 import { FORMULAS } from './formulas.js'
-import { AGENTS_MAX, type HeardOf, type MinutesHistory, readHeardOf, readHistories } from './history.js'
+import {
+  AGENTS_MAX,
+  HEARD_OF_COLUMNS,
+  type HeardOf,
+  heardOfRow,
+  type MinutesHistory,
+  readHeardOf,
+  readHistories,
+} from './history.js'
 import { KernelDrops } from './kernel-drops.js'
 import { type OneSided, OneSidedCalls } from './one-sided.js'
 import { type CollectorView, type Judgement, VERDICTS, verdictOf } from './verdict.js'
@@ -199,9 +207,7 @@ const NO_COUNTS = Object.fromEntries(COUNTS.map((name) => [name, 0])) as Counts
 
 async function readSums(readers: Readers, span: Span, asOfUs: number): Promise<SumsOfAgent[]> {
   const rows = await readers.select<Record<string, string>>(
-    `SELECT agent, any(peer_address) AS peer, any(agent_id) AS id, any(agent_name) AS name, uniq(minute) AS minutes,
-       ${COUNTS.map((name) => `sum(${name}) AS sum_${name}`).join(', ')},
-       toUnixTimestamp64Micro(max(last_seen)) AS last_seen_us, toUnixTimestamp64Micro(max(last_sip)) AS last_sip_us
+    `SELECT ${HEARD_OF_COLUMNS}, ${COUNTS.map((name) => `sum(${name}) AS sum_${name}`).join(', ')}
      FROM agents_minute FINAL
      WHERE minute >= toDateTime({from_s:UInt32}, 'UTC') AND minute < toDateTime({to_s:UInt32}, 'UTC')
      GROUP BY agent ORDER BY minutes DESC, agent LIMIT {limit:UInt32}`,
@@ -214,13 +220,7 @@ async function readSums(readers: Readers, span: Span, asOfUs: number): Promise<S
   // What lies ahead of as_of is not there yet: of a minute that runs, a part has passed.
   const passedS = Math.max(1, (Math.min(span.toUs, Math.max(asOfUs, span.fromUs)) - span.fromUs) / 1e6)
   return rows.map((row) => ({
-    agent: row.agent!,
-    peerAddress: row.peer!,
-    agentId: Number(row.id),
-    agentName: row.name!,
-    minutes: Number(row.minutes),
-    lastSeenUs: Number(row.last_seen_us),
-    lastSipUs: Number(row.last_sip_us),
+    ...heardOfRow(row),
     counts: Object.fromEntries(COUNTS.map((name) => [name, Number(row[`sum_${name}`])])) as Counts,
     framesPerS: Math.round((Number(row.sum_frames) / passedS) * 1_000) / 1_000,
   }))

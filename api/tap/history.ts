@@ -36,16 +36,12 @@ const LAST_SIP_US =
 const FIRST_SIP_US =
   'if(toUnixTimestamp64Micro(first_sip) = 0, toInt64(toUnixTimestamp(minute)) * 1000000, toUnixTimestamp64Micro(first_sip))'
 
-export async function readHeardOf(readers: Readers, asOfUs: number): Promise<HeardOf[]> {
-  const rows = await readers.select<Record<string, string>>(
-    `SELECT agent, any(peer_address) AS peer, any(agent_id) AS id, any(agent_name) AS name, uniq(minute) AS minutes,
-       toUnixTimestamp64Micro(max(last_seen)) AS last_seen_us, max(${LAST_SIP_US}) AS last_sip_us
-     FROM agents_minute
-     WHERE minute >= toDateTime({since_s:UInt32}, 'UTC') AND minute <= toDateTime({as_of_s:UInt32}, 'UTC')
-     GROUP BY agent ORDER BY minutes DESC, agent LIMIT {limit:UInt32}`,
-    { ...spanParameters(asOfUs, REMEMBERED_DAYS * 86_400), limit: AGENTS_MAX },
-  )
-  return rows.map((row) => ({
+/** Of rows grouped by agent. */
+export const HEARD_OF_COLUMNS = `agent, any(peer_address) AS peer, any(agent_id) AS id, any(agent_name) AS name, uniq(minute) AS minutes,
+  toUnixTimestamp64Micro(max(last_seen)) AS last_seen_us, max(${LAST_SIP_US}) AS last_sip_us`
+
+export function heardOfRow(row: Record<string, string>): HeardOf {
+  return {
     agent: row.agent!,
     peerAddress: row.peer!,
     agentId: Number(row.id),
@@ -53,7 +49,17 @@ export async function readHeardOf(readers: Readers, asOfUs: number): Promise<Hea
     minutes: Number(row.minutes),
     lastSeenUs: Number(row.last_seen_us),
     lastSipUs: Number(row.last_sip_us),
-  }))
+  }
+}
+
+export async function readHeardOf(readers: Readers, asOfUs: number): Promise<HeardOf[]> {
+  const rows = await readers.select<Record<string, string>>(
+    `SELECT ${HEARD_OF_COLUMNS} FROM agents_minute
+     WHERE minute >= toDateTime({since_s:UInt32}, 'UTC') AND minute <= toDateTime({as_of_s:UInt32}, 'UTC')
+     GROUP BY agent ORDER BY minutes DESC, agent LIMIT {limit:UInt32}`,
+    { ...spanParameters(asOfUs, REMEMBERED_DAYS * 86_400), limit: AGENTS_MAX },
+  )
+  return rows.map(heardOfRow)
 }
 
 /** All but `oneSided`, which attempts know. */

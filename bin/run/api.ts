@@ -17,7 +17,7 @@ import { checkHttpExposure, tokensAsked } from '../connect/exposure.js'
 import { needed } from '../connect/needed.js'
 import { type Alerts, type AlertsOptions, startAlerts } from './alerts.js'
 import { failure } from './capture.js'
-import { processLog } from './log.js'
+import { processLog, requestsTo } from './log.js'
 import { noticesOf, openNumbers } from './numbers.js'
 import { reloadOnHup } from './reload.js'
 import { Undo } from './undo.js'
@@ -85,6 +85,7 @@ export async function runApi(options: RoleOptions): Promise<void> {
       config,
       tokens: tokensAsked(options.http, config),
       demo: false,
+      log: requestsTo(log),
       live,
       outbox: alerts?.outbox,
       scheduling: alerts?.scheduling,

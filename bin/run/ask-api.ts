@@ -7,43 +7,35 @@ import { readFileSync } from 'node:fs'
 import { buildApp } from '../../api/app.js'
 import type { App } from '../../api/deps.js'
 import { liveStatus } from '../../collector/live.js'
-import { applySchema } from '../../collector/store/schema.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
-import { type Engine, openEmbeddedEngine } from '../connect/clickhouse.js'
-import { openDataFolder } from '../connect/data-folder.js'
+import type { Engine } from '../connect/clickhouse.js'
+import { withFolder } from '../connect/open-store.js'
+import { processLog, requestsTo } from './log.js'
 
-/** Nobody captures: the folder reaches as far as its last flush had come. */
-export async function withFolder<Result>(
+/** Over a folder. Nobody captures: it reaches as far as its last flush had come. */
+export function withApi<Result>(
   dataDir: string,
   config: TrunkscopeConfig,
   ask: (app: App) => Promise<Result>,
 ): Promise<Result> {
-  const folder = openDataFolder(dataDir)
-  try {
-    const engine = openEmbeddedEngine(folder.path)
+  return withFolder(dataDir, config, async (engine) => {
+    const listening = { hepUdp: '', hepTcp: '', http: '' }
+    const asOfUs = await lastFlushUs(engine)
+    const app = await buildApp({
+      readers: engine.readers,
+      config,
+      tokens: undefined,
+      demo: false,
+      log: requestsTo(processLog()),
+      live: () => liveStatus({ startedAtUs: 0, listening, spoolLagBytes: 0, asOfUs, problem: '' }),
+      metrics: async () => '',
+    })
     try {
-      await applySchema(engine.writer, config.retention)
-      const listening = { hepUdp: '', hepTcp: '', http: '' }
-      const asOfUs = await lastFlushUs(engine)
-      const app = await buildApp({
-        readers: engine.readers,
-        config,
-        tokens: undefined,
-        demo: false,
-        live: () => liveStatus({ startedAtUs: 0, listening, spoolLagBytes: 0, asOfUs, problem: '' }),
-        metrics: async () => '',
-      })
-      try {
-        return await ask(app)
-      } finally {
-        await app.close()
-      }
+      return await ask(app)
     } finally {
-      await engine.close()
+      await app.close()
     }
-  } finally {
-    folder.release()
-  }
+  })
 }
 
 async function lastFlushUs(engine: Engine): Promise<number> {

@@ -83,7 +83,7 @@ export async function runCapture(options: CaptureCommandOptions): Promise<void> 
       capture: capture.counters(),
       published: role.status,
     })
-    const http = await serveHealth(options.http, config, snapshot)
+    const http = await serveHealth(options.http, config, { snapshot, log })
     undo.push(() => http.close())
     listening.http = http.address
     reloadOnHup({

@@ -30,9 +30,8 @@ import { type Endpoint, endpointText, tokensAsked } from '../connect/exposure.js
 import { startAlerts } from './alerts.js'
 import { captureOptions } from './capture-options.js'
 import { startEvidence } from './evidence.js'
+import { type Log, requestsTo } from './log.js'
 import { noticesOf, openNumbers } from './numbers.js'
-
-export type Log = (level: 'info' | 'warn' | 'error', sentence: string) => void
 
 export interface EmbeddedOptions extends ListenOptions {
   config: TrunkscopeConfig
@@ -162,6 +161,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       config,
       tokens: tokensAsked(options.http, config),
       demo: options.demo,
+      log: requestsTo(log),
       live,
       outbox: alerts.outbox,
       scheduling: alerts.scheduling,

@@ -10,13 +10,11 @@ import { readNumber, storedFormsOf } from '../../api/attempts/number-filter.js'
 import { canonicalNumber, NumberDigests } from '../../api/audit/number-digests.js'
 import { maskedNumber } from '../../api/masking.js'
 import { type ForgetReport, forget } from '../../collector/forget-role.js'
-import { applySchema, checkSchema } from '../../collector/store/schema.js'
 import { type AuditRow, storedAuditRow } from '../../schemas/audit.js'
 import type { ForgetCommandOptions } from '../commands/forget.js'
 import { auditKeys } from '../connect/audit-key.js'
-import { type Engine, openEmbeddedEngine, openServer } from '../connect/clickhouse.js'
-import { openDataFolder } from '../connect/data-folder.js'
-import { needed } from '../connect/needed.js'
+import type { Engine } from '../connect/clickhouse.js'
+import { withStore } from '../connect/open-store.js'
 import { ProgressLine } from '../demo/progress.js'
 import { type FilesWithNumber, packsWithNumber, spoolWithNumber } from './files-with-number.js'
 
@@ -36,30 +34,8 @@ export interface ForgetDocument {
   notes: string[]
 }
 
-export async function runForget(options: ForgetCommandOptions): Promise<void> {
-  const { config, dataDir } = options
-  if (dataDir === undefined) {
-    const engine = await openServer(needed(config, 'clickhouse', 'forget'), 'store')
-    try {
-      await checkSchema(engine.writer)
-      await run(options, engine)
-    } finally {
-      await engine.close()
-    }
-    return
-  }
-  const folder = openDataFolder(dataDir)
-  try {
-    const engine = openEmbeddedEngine(folder.path)
-    try {
-      await applySchema(engine.writer, config.retention)
-      await run(options, engine)
-    } finally {
-      await engine.close()
-    }
-  } finally {
-    folder.release()
-  }
+export function runForget(options: ForgetCommandOptions): Promise<void> {
+  return withStore(options, 'forget', (engine) => run(options, engine))
 }
 
 async function run(options: ForgetCommandOptions, engine: Engine): Promise<void> {

@@ -12,7 +12,7 @@ import { Readable } from 'node:stream'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { PackCommandOptions } from '../commands/pack.js'
 import { ProgressLine, type ProgressStream } from '../demo/progress.js'
-import { authorization, causeOf, refused, withFolder } from './ask-api.js'
+import { authorization, causeOf, refused, withApi } from './ask-api.js'
 import { PackProgress } from './pack-progress.js'
 
 const NO_ANSWER = 'TRUNKSCOPE_PACK_NO_ANSWER'
@@ -144,7 +144,7 @@ async function askFolder(
   path: string,
   took: (answer: Answer) => Promise<void>,
 ): Promise<void> {
-  await withFolder(dataDir, config, async (app) => {
+  await withApi(dataDir, config, async (app) => {
     const response = await app.inject({ url: path, payloadAsStream: true })
     await took({
       status: response.statusCode,

@@ -9,40 +9,16 @@ import { hostname } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { hashOf } from '../../collector/bus/partition.js'
 import { Recompute, type RecomputeProgress } from '../../collector/recompute-role.js'
-import { applySchema, checkSchema } from '../../collector/store/schema.js'
 import { KPI_CATALOG } from '../../schemas/kpi-catalog.js'
 import type { RecomputeCommandOptions } from '../commands/recompute.js'
 import { version } from '../commands/version.js'
-import { type Engine, openEmbeddedEngine, openServer } from '../connect/clickhouse.js'
-import { openDataFolder } from '../connect/data-folder.js'
-import { needed } from '../connect/needed.js'
+import type { Engine } from '../connect/clickhouse.js'
+import { withStore } from '../connect/open-store.js'
 import { ProgressLine } from '../demo/progress.js'
 import { type RecomputeReport, recomputeReportOf, recomputeText } from './recompute-report.js'
 
-export async function runRecompute(options: RecomputeCommandOptions): Promise<void> {
-  const { config, dataDir } = options
-  if (dataDir === undefined) {
-    const engine = await openServer(needed(config, 'clickhouse', 'recompute'), 'store')
-    try {
-      await checkSchema(engine.writer)
-      await recompute(options, engine)
-    } finally {
-      await engine.close()
-    }
-    return
-  }
-  const folder = openDataFolder(dataDir)
-  try {
-    const engine = openEmbeddedEngine(folder.path)
-    try {
-      await applySchema(engine.writer, config.retention)
-      await recompute(options, engine)
-    } finally {
-      await engine.close()
-    }
-  } finally {
-    folder.release()
-  }
+export function runRecompute(options: RecomputeCommandOptions): Promise<void> {
+  return withStore(options, 'recompute', (engine) => recompute(options, engine))
 }
 
 async function recompute(options: RecomputeCommandOptions, engine: Engine): Promise<void> {

@@ -5,13 +5,11 @@ import { kpiQueryOf } from '../../api/kpi/query.js'
 import { readKpiGroups } from '../../api/kpi/series.js'
 import { Readers } from '../../api/readers.js'
 import { noProgress, type ReplayProgress, readFrames, replayBatches } from '../../collector/replay-role.js'
-import { applySchema } from '../../collector/store/schema.js'
 import { StoreRole, type StoreStatus } from '../../collector/store-role.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import { FILE_REASONS, type FileReason } from '../../schemas/pcap-reasons.js'
 import type { ReplayOptions } from '../commands/options.js'
-import { openEmbeddedEngine } from '../connect/clickhouse.js'
-import { openDataFolder } from '../connect/data-folder.js'
+import { withFolder } from '../connect/open-store.js'
 import { ProgressLine } from '../demo/progress.js'
 import { type Destination, sendTcp, sendUdp } from '../demo/send.js'
 import { kpiTable } from './kpi-table.js'
@@ -23,46 +21,33 @@ export async function runReplay(options: ReplayOptions): Promise<void> {
 }
 
 async function store(options: ReplayOptions, dataDir: string): Promise<void> {
-  const folder = await openDataFolder(dataDir)
-  try {
-    const engine = openEmbeddedEngine(folder.path)
-    try {
-      await applySchema(engine.writer, options.config.retention)
-      const role = await StoreRole.open({
-        writer: engine.writer,
-        rawWriter: engine.rawWriter,
-        insertFolder: engine.insertFolder,
-        config: options.config,
-        basePartitions: [0],
-        commit: async () => {},
-        log: processLog(),
-        countAgents: false,
-      })
-      const progress = noProgress()
-      const line = new ProgressLine(process.stderr)
-      for await (const batch of replayBatches(options.files, progress, options.pcapAgent)) {
-        await role.accept(batch)
-        line.show(`folded ${progress.frames} frames, ${percentOf(progress)} %`)
-      }
-      await role.drain()
-      line.end(summaryOf(progress, role.status))
-      if (progress.lastUs === 0) {
-        process.stdout.write(options.json ? '{}\n' : 'no frame with a capture time: nothing to show\n')
-        return
-      }
-      const answer = await answerFor(
-        new Readers(engine.readers),
-        options.config,
-        progress,
-        role.status.asOfUs,
-      )
-      process.stdout.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : kpiTable(answer))
-    } finally {
-      await engine.close()
+  const { config } = options
+  await withFolder(dataDir, config, async (engine) => {
+    const role = await StoreRole.open({
+      writer: engine.writer,
+      rawWriter: engine.rawWriter,
+      insertFolder: engine.insertFolder,
+      config,
+      basePartitions: [0],
+      commit: async () => {},
+      log: processLog(),
+      countAgents: false,
+    })
+    const progress = noProgress()
+    const line = new ProgressLine(process.stderr)
+    for await (const batch of replayBatches(options.files, progress, options.pcapAgent)) {
+      await role.accept(batch)
+      line.show(`folded ${progress.frames} frames, ${percentOf(progress)} %`)
     }
-  } finally {
-    folder.release()
-  }
+    await role.drain()
+    line.end(summaryOf(progress, role.status))
+    if (progress.lastUs === 0) {
+      process.stdout.write(options.json ? '{}\n' : 'no frame with a capture time: nothing to show\n')
+      return
+    }
+    const answer = await answerFor(new Readers(engine.readers), config, progress, role.status.asOfUs)
+    process.stdout.write(options.json ? `${JSON.stringify(answer, null, 2)}\n` : kpiTable(answer))
+  })
 }
 
 /** What `/v1/kpis` answers for the minutes that the capture touches. */

@@ -10,7 +10,7 @@ import { fileName } from '../../api/routes/scorecards.js'
 import { weekOf } from '../../api/scorecards/week.js'
 import type { TrunkscopeConfig } from '../../schemas/config.js'
 import type { ScorecardCommandOptions } from '../commands/scorecard.js'
-import { authorization, causeOf, refused, withFolder } from './ask-api.js'
+import { authorization, causeOf, refused, withApi } from './ask-api.js'
 
 const NO_ANSWER = 'TRUNKSCOPE_SCORECARD_NO_ANSWER'
 const TIMEOUT_MS = 60_000
@@ -95,7 +95,7 @@ async function askApi(
 }
 
 async function askFolder(dataDir: string, config: TrunkscopeConfig, path: string): Promise<Answer> {
-  return withFolder(dataDir, config, async (app) => {
+  return withApi(dataDir, config, async (app) => {
     const response = await app.inject({ url: path })
     return { status: response.statusCode, body: response.rawPayload }
   })

@@ -58,7 +58,7 @@ export async function runStore(options: RoleOptions): Promise<void> {
         evidence: evidence.status,
       }
     }
-    const http = await serveHealth(options.http, config, snapshot)
+    const http = await serveHealth(options.http, config, { snapshot, log })
     undo.push(() => http.close())
     listening.http = http.address
     reloadOnHup({

@@ -103,6 +103,11 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
       `/v1/cancels?${HOUR}&direction=up`,
     ],
   },
+  'GET /cancels': {
+    role: 'viewer',
+    ask: [`/cancels?${HOUR}&group_by=carrier,site,destination`, '/cancels'],
+  },
+  'GET /v1/catalog': { role: 'viewer' },
   'GET /v1/destinations': {
     role: 'viewer',
     ask: [

@@ -201,6 +201,8 @@ async function seedOthers(): Promise<void> {
     // An agent that told no addresses, and one that told half: of which leg they are is not known.
     { callId, capturedAtUs: at + 1, raw: shared, source: '', destination: '' },
     { callId, capturedAtUs: at + 2, raw: shared, source: '192.0.2.11', destination: '' },
+    // What the SBC of that leg sends to itself is of another leg.
+    { callId, capturedAtUs: at + 4, raw: shared, source: '192.0.2.11', destination: '192.0.2.11' },
     // On alpha's leg, and not readable: it may be of another call.
     { callId, capturedAtUs: at + 3, raw: `zeta ${shared}` },
   ])

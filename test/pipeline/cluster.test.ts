@@ -67,8 +67,16 @@ describe(`the cluster (seed ${seed})`, () => {
     const shares = async () =>
       Promise.all(cluster!.stores.map((store) => store.metric('trunkscope_store_base_partitions')))
     await expect.poll(shares, { timeout: 20_000 }).toEqual([2, 2])
-    const codes = await Promise.all(cluster.roles.map((role) => role.kill('SIGINT')))
-    expect(codes).toEqual([0, 0, 0, 0])
+    const { api, capture, front, stores } = cluster
+    const codes = await Promise.all([capture, ...stores].map((role) => role.kill('SIGINT')))
+    expect(codes).toEqual([0, 0, 0])
+    // What an answer keeps to itself stands in the log.
+    await front.faults.down()
+    expect((await fetch(`http://${api.http}${kpiPath(firstS, lastS)}`)).status).toBeGreaterThanOrEqual(500)
+    await expect
+      .poll(() => api.output)
+      .toMatch(/^\{"level":50,.*"route":"\/v1\/kpis".*"msg":"a request failed"\}$/m)
+    expect(await api.kill('SIGINT')).toBe(0)
   }, 120_000)
 
   test('roles killed at random under load, all frames sent again after each: the truth', async () => {

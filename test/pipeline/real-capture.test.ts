@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -173,6 +173,18 @@ describe(`the real capture (seed ${seed})`, () => {
     const said487 = frames.filter((frame) => frame.includes('SIP/2.0 487 ')).length
     expect(said487).toBe(80)
     expect(JSON.parse(readFileSync(CAPTURE_CONFIG, 'utf8')).notes[0]).toContain('80 messages')
-    await collector.stop()
+
+    // Files that are gone below the engine: the answer says that the log says why, and it does.
+    const stored = join(folder, 'clickhouse')
+    for (const name of readdirSync(stored, { recursive: true, encoding: 'utf8' }))
+      if (name.endsWith('.bin')) rmSync(join(stored, name), { force: true })
+    const answer = await fetch(`${collector.http}/v1/attempts?carrier=bravo&${span}`)
+    expect(answer.status).toBeGreaterThanOrEqual(500)
+    await expect
+      .poll(() => collector.output())
+      .toMatch(
+        /^\{"level":50,.*"route":"\/v1\/attempts",.*"err":\{"type":"\w*Error".*"msg":"a request failed"\}$/m,
+      )
+    await collector.kill()
   }, 60_000)
 })

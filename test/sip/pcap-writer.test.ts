@@ -55,16 +55,31 @@ describe('pcap writer', () => {
   test('what is written is read again, over UDP and TCP, IPv4 and IPv6, to the microsecond', () => {
     fc.assert(
       fc.property(anyCall, (messages) => {
-        expect(read(Buffer.concat(pcapOf(messages)))).toEqual({ messages, unread: {} })
+        expect(read(Buffer.concat([...pcapOf(messages)]))).toEqual({ messages, unread: {} })
       }),
       { numRuns: 100 },
     )
   })
 
+  test('two files that are made part by part side by side are each whole: the numbers of a connection are of its file', () => {
+    const calls = Array.from({ length: 20 }, (_, at) =>
+      message({ ipProtocol: 6, payload: sip(`call-${at}`, 'x'.repeat(200 * at)) }),
+    )
+    const [one, other] = [pcapOf(calls), pcapOf(calls.slice(5))]
+    const parts: [Buffer[], Buffer[]] = [[], []]
+    for (const part of one) {
+      parts[0].push(part)
+      const { value } = other.next()
+      if (value !== undefined) parts[1].push(value)
+    }
+    expect(read(Buffer.concat(parts[0]))).toEqual({ messages: calls, unread: {} })
+    expect(read(Buffer.concat(parts[1]))).toEqual({ messages: calls.slice(5), unread: {} })
+  })
+
   test('a message over TCP that is cut leaves room for what is missing, so that the next one is found', () => {
     const cut = sip('cut', 'x'.repeat(500)).subarray(0, 400)
     const next = message({ ipProtocol: 6, payload: sip('next') })
-    const found = read(Buffer.concat(pcapOf([message({ ipProtocol: 6, payload: cut }), next])))
+    const found = read(Buffer.concat([...pcapOf([message({ ipProtocol: 6, payload: cut }), next])]))
     expect(found).toEqual({ messages: [next], unread: { tcp_gap: 1 } })
   })
 
@@ -75,7 +90,7 @@ describe('pcap writer', () => {
       message({ ipProtocol: 22 }),
       message({ payload: sip('long', 'x'.repeat(66_000)) }),
     ]
-    const { messages } = read(Buffer.concat(pcapOf(strange)))
+    const { messages } = read(Buffer.concat([...pcapOf(strange)]))
     const heads = messages.map((found) => [found.sourceAddress, found.destinationAddress, found.ipProtocol])
     expect(heads).toEqual([
       ['0.0.0.0', ROUTE.destination, 17],
@@ -106,7 +121,7 @@ describe('programs of others', () => {
       ),
     )
     const file = join(folder, 'written.pcap')
-    writeFileSync(file, Buffer.concat(pcapOf([...calls, ...calls])))
+    writeFileSync(file, Buffer.concat([...pcapOf([...calls, ...calls])]))
     const checks = ['udp', 'tcp', 'ip'].flatMap((name) => ['-o', `${name}.check_checksum:TRUE`])
     const ask = (filter: string, ...fields: string[]) =>
       execFileSync(

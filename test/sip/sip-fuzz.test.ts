@@ -9,7 +9,8 @@ import { attestationOf, readIdentity } from '../../sip/passport.js'
 import { readReason } from '../../sip/reason.js'
 import { redactSip } from '../../sip/redact.js'
 import { sdpHash } from '../../sip/sdp.js'
-import { LIST_VALUES_MAX, readableText, readSip } from '../../sip/sip-message.js'
+import { LIST_VALUES_MAX } from '../../sip/sip-headers.js'
+import { readableText, readSip } from '../../sip/sip-message.js'
 import { readNameAddr, readUri } from '../../sip/uri.js'
 
 const SEEDS = 10_000

@@ -410,6 +410,8 @@ describe('readableText', () => {
     expect(readableText(Buffer.from('Zoë 東京').toString('latin1'))).toBe('Zoë 東京')
     expect(readableText('caf\xe9')).toBe('café')
     expect(readableText('plain')).toBe('plain')
+    // Decoded already: by its low bytes it would be another name.
+    expect(readableText('Łlice')).toBe('Łlice')
   })
 
   test('control characters, escapes of a terminal and turners of direction become U+FFFD, a tab a space', () => {

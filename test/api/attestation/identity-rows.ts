@@ -40,10 +40,11 @@ export const CHECK: IdentityCheck = {
 
 let rows = 0
 
+/** @returns their attempts, as hex */
 export async function addChecks(
   store: TestStore,
-  checks: readonly (Partial<IdentityCheck> & { minute?: number })[],
-): Promise<void> {
+  checks: readonly (Partial<IdentityCheck> & { minute?: number; position?: number; token_hex?: string })[],
+): Promise<string[]> {
   const values = checks.map((check) => {
     rows++
     const hex = rows.toString(16).padStart(32, 'e')
@@ -61,4 +62,5 @@ export async function addChecks(
   })
   const columns = Object.keys(values[0]!) as [string, ...string[]]
   await store.engine.writer.insert({ table: 'identity_checks', columns, values, format: 'JSONEachRow' })
+  return values.map(({ attempt_hex }) => attempt_hex)
 }

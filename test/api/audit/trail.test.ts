@@ -89,6 +89,8 @@ const NOT_AUDITED: Readonly<Record<string, string>> = {
   'GET /v1/identity/signers': 'sums, and names of signers',
   'GET /v1/identity/certificates': 'certificates',
   'GET /v1/cancels': 'sums',
+  'GET /cancels': 'sums',
+  'GET /v1/catalog': 'what numbers mean',
   'GET /v1/early-media': 'sums',
   'GET /v1/fas': 'sums',
   'GET /early-media': 'sums',

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { type AlertsTestOptions, addAlertsCommand } from '../../../bin/commands/alerts.js'
+import { givenTo, withoutVariables } from '../../support/command-line.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-alerts-'))
 const config = join(folder, 'trunkscope.yaml')
@@ -12,28 +12,10 @@ writeFileSync(config, "sinks:\n  - { id: on-call, type: alertmanager, url: 'http
 writeFileSync(empty, 'sinks: []\n')
 afterAll(() => rmSync(folder, { recursive: true }))
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
-async function run(...args: string[]): Promise<AlertsTestOptions | undefined> {
-  let ran: AlertsTestOptions | undefined
-  const program = new Command('trunkscope')
-  addAlertsCommand(
-    program,
-    () => {},
-    async (options) => {
-      ran = options
-    },
-  )
-  for (const command of [program, ...program.commands, ...program.commands[0]!.commands])
-    command.exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} })
-  await program.parseAsync(['alerts', ...args], { from: 'user' })
-  return ran
-}
+const run = (...args: string[]) =>
+  givenTo<AlertsTestOptions>(['alerts', ...args], (program, run) => addAlertsCommand(program, () => {}, run))
 
 describe('trunkscope alerts test', () => {
   test('takes a sink of the configuration', async () => {

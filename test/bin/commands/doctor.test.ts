@@ -1,25 +1,13 @@
-import { Command } from 'commander'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { addDoctorCommand, type DoctorOptions } from '../../../bin/commands/doctor.js'
+import { givenTo, withoutVariables } from '../../support/command-line.js'
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
-async function run(...args: string[]): Promise<DoctorOptions> {
-  let ran: DoctorOptions | undefined
-  const program = new Command().exitOverride()
-  addDoctorCommand(program, {
-    doctor: async (options) => {
-      ran = options
-    },
-  })
-  await program.parseAsync(['doctor', ...args], { from: 'user' })
-  return ran!
-}
+const run = async (...args: string[]) =>
+  (await givenTo<DoctorOptions>(['doctor', ...args], (program, run) =>
+    addDoctorCommand(program, { doctor: run }),
+  ))!
 
 describe('trunkscope doctor', () => {
   test('without options it looks at what start would use', async () => {

@@ -1,34 +1,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { addForgetCommand, type ForgetCommandOptions } from '../../../bin/commands/forget.js'
+import { givenTo, withoutVariables } from '../../support/command-line.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-forget-'))
 const cluster = join(folder, 'cluster.yaml')
 writeFileSync(cluster, 'clickhouse:\n  url: http://127.0.0.1:8123\n')
 afterAll(() => rmSync(folder, { recursive: true }))
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
-async function run(...args: string[]): Promise<ForgetCommandOptions> {
-  let ran: ForgetCommandOptions | undefined
-  const program = new Command('trunkscope')
-    .exitOverride()
-    .configureOutput({ writeErr: () => {}, writeOut: () => {} })
-  addForgetCommand(program, async (options) => {
-    ran = options
-  })
-  for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} })
-  await program.parseAsync(['forget', ...args], { from: 'user' })
-  return ran as ForgetCommandOptions
-}
+const run = async (...args: string[]) =>
+  (await givenTo<ForgetCommandOptions>(['forget', ...args], (program, run) =>
+    addForgetCommand(program, run),
+  ))!
 
 describe('trunkscope forget', () => {
   test('changes nothing without --yes', async () => {

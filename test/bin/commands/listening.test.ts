@@ -1,18 +1,14 @@
 import { Command } from 'commander'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { addListenOptions, listenOptions } from '../../../bin/commands/listening.js'
 import type { ListenOptions } from '../../../bin/commands/options.js'
 import { configSchema } from '../../../schemas/config.js'
+import { withoutVariables } from '../../support/command-line.js'
 
 const PLAIN = configSchema.parse({})
 const WITH_TLS = configSchema.parse({ capture: { tls: { cert_file: 'c', key_file: 'k' } } })
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
 function given(...args: string[]): ListenOptions {
   const command = addListenOptions(new Command()).exitOverride()

@@ -1,39 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { addPackCommand, type PackCommandOptions } from '../../../bin/commands/pack.js'
+import { givenTo, withoutVariables } from '../../support/command-line.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-pack-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
 const URL_OF = 'http://127.0.0.1:8080'
 const WINDOW = ['--from', '2026-11-20T00:00:00Z', '--to', '2026-11-21T00:00:00Z', '--class', '5xx,503']
 const ASKED = ['--carrier', 'alpha', ...WINDOW]
 
-async function run(...args: string[]): Promise<PackCommandOptions> {
-  let ran: PackCommandOptions | undefined
-  const program = new Command('trunkscope')
-  const silent = { writeErr: () => {}, writeOut: () => {} }
-  program.exitOverride().configureOutput(silent)
-  addPackCommand(
-    program,
-    () => {},
-    async (options) => {
-      ran = options
-    },
-  )
-  for (const command of program.commands) command.exitOverride().configureOutput(silent)
-  await program.parseAsync(['pack', ...args], { from: 'user' })
-  return ran as PackCommandOptions
-}
+const run = async (...args: string[]) =>
+  (await givenTo<PackCommandOptions>(['pack', ...args], (program, run) =>
+    addPackCommand(program, () => {}, run),
+  ))!
 
 describe('trunkscope pack', () => {
   test('takes a running API, or the folder of one that is stopped', async () => {

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { DemoOptions, ReplayOptions, Runners, StartOptions } from '../../../bin/commands/options.js'
 import { runProgram } from '../../../bin/commands/program.js'
+import { withoutVariables } from '../../support/command-line.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-cli-'))
 const capture = join(folder, 'calls.hep')
@@ -12,12 +13,7 @@ writeFileSync(capture, 'HEP3')
 writeFileSync(configFile, 'carriers:\n  - id: alpha\n    peers: [198.51.100.10/32]\n')
 afterAll(() => rmSync(folder, { recursive: true }))
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
 async function run(...args: string[]) {
   const ran: { start?: StartOptions; demo?: DemoOptions; replay?: ReplayOptions } = {}

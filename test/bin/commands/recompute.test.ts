@@ -1,38 +1,23 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { addRecomputeCommand, type RecomputeCommandOptions } from '../../../bin/commands/recompute.js'
+import { givenTo, withoutVariables } from '../../support/command-line.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-recompute-'))
 const cluster = join(folder, 'cluster.yaml')
 writeFileSync(cluster, 'clickhouse:\n  url: http://127.0.0.1:8123\n')
 afterAll(() => rmSync(folder, { recursive: true }))
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
 const SPAN = ['--from', '2026-11-20T08:00:00Z', '--to', '2026-11-20T12:00:00Z']
 
-async function run(...args: string[]): Promise<RecomputeCommandOptions> {
-  let ran: RecomputeCommandOptions | undefined
-  const program = new Command('trunkscope')
-    .exitOverride()
-    .configureOutput({ writeErr: () => {}, writeOut: () => {} })
-  addRecomputeCommand(program, {
-    recompute: async (options) => {
-      ran = options
-    },
-  })
-  for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} })
-  await program.parseAsync(['recompute', ...args], { from: 'user' })
-  return ran as RecomputeCommandOptions
-}
+const run = async (...args: string[]) =>
+  (await givenTo<RecomputeCommandOptions>(['recompute', ...args], (program, run) =>
+    addRecomputeCommand(program, { recompute: run }),
+  ))!
 
 describe('trunkscope recompute', () => {
   test('takes a span, and a folder or the ClickHouse server of the configuration', async () => {

@@ -1,37 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { addScorecardCommand, type ScorecardCommandOptions } from '../../../bin/commands/scorecard.js'
+import { givenTo, withoutVariables } from '../../support/command-line.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-scorecard-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (name.startsWith('TRUNKSCOPE_')) vi.stubEnv(name, undefined)
-  }
-})
-afterEach(() => vi.unstubAllEnvs())
+withoutVariables()
 
 const URL_OF = 'http://127.0.0.1:8080'
 
-async function run(...args: string[]): Promise<ScorecardCommandOptions> {
-  let ran: ScorecardCommandOptions | undefined
-  const program = new Command('trunkscope')
-  const silent = { writeErr: () => {}, writeOut: () => {} }
-  program.exitOverride().configureOutput(silent)
-  addScorecardCommand(
-    program,
-    () => {},
-    async (options) => {
-      ran = options
-    },
-  )
-  for (const command of program.commands) command.exitOverride().configureOutput(silent)
-  await program.parseAsync(['scorecard', ...args], { from: 'user' })
-  return ran as ScorecardCommandOptions
-}
+const run = async (...args: string[]) =>
+  (await givenTo<ScorecardCommandOptions>(['scorecard', ...args], (program, run) =>
+    addScorecardCommand(program, () => {}, run),
+  ))!
 
 describe('trunkscope scorecard', () => {
   test('takes a running API, or the folder of one that is stopped', async () => {

@@ -1,48 +1,27 @@
 /** The command as a whole: a folder with a real capture, and an API on a socket. */
-import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unzipSync } from 'fflate'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { buildApp } from '../../../api/app.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PackCommandOptions } from '../../../bin/commands/pack.js'
 import { openEmbeddedEngine } from '../../../bin/connect/clickhouse.js'
-import { readConfig } from '../../../bin/connect/config.js'
 import { openDataFolder } from '../../../bin/connect/data-folder.js'
 import { runPack } from '../../../bin/run/pack.js'
-import { runReplay } from '../../../bin/run/replay.js'
-import { liveStatus } from '../../api/support.js'
-import { CAPTURE, CAPTURE_CONFIG, truth } from '../../support/real-capture.js'
+import { truth } from '../../support/real-capture.js'
+import { config, replayCapture, serve, spanOfCarrier, tokenOf } from '../../support/replayed-capture.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-pack-'))
 const dataDir = join(folder, 'store')
-const config = readConfig(CAPTURE_CONFIG, {}, () => {})
 const { alpha } = truth()
 let window = { from: '', to: '' }
 
 beforeAll(async () => {
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-  await runReplay({
-    files: [CAPTURE],
-    config,
-    configPath: undefined,
-    into: { kind: 'folder', dataDir },
-    json: true,
-    pcapAgent: { agentId: 0, agentName: 'pcap' },
-  })
-  write.mockRestore()
-  const engine = openEmbeddedEngine(dataDir)
-  const result = await engine.writer.query({
-    query:
-      "SELECT toUInt32(min(minute)) AS from_s, toUInt32(max(minute)) + 60 AS to_s FROM call_attempts WHERE carrier = 'alpha'",
-    format: 'JSONEachRow',
-  })
-  const [row] = await result.json<{ from_s: number; to_s: number }>()
-  window = { from: String(row!.from_s), to: String(row!.to_s) }
-  await engine.close()
+  await replayCapture(dataDir)
+  const { fromS, toS } = await spanOfCarrier(dataDir, 'alpha')
+  window = { from: String(fromS), to: String(toS) }
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -80,22 +59,13 @@ const manifestOf = (file: string) => {
   return JSON.parse(Buffer.from(entries[path]!).toString('utf8'))
 }
 
-async function serving<Result>(tokens: boolean, ask: (url: string) => Promise<Result>): Promise<Result> {
+async function serving<Result>(ask: (url: string) => Promise<Result>): Promise<Result> {
   const engine = openEmbeddedEngine(dataDir)
-  const sha256 = createHash('sha256').update('secret-of-a-test').digest('hex')
-  const app = await buildApp({
-    readers: engine.readers,
-    config,
-    tokens: tokens ? () => [{ id: 'one', sha256, role: 'investigator' }] : undefined,
-    demo: false,
-    live: () => liveStatus(),
-    metrics: async () => '',
-  })
-  await app.listen({ host: '127.0.0.1', port: 0 })
+  const api = await serve(engine, { tokens: () => [tokenOf('one', 'secret-of-a-test', 'investigator')] })
   try {
-    return await ask(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
+    return await ask(api.url)
   } finally {
-    await app.close()
+    await api.close()
     await engine.close()
   }
 }
@@ -122,7 +92,7 @@ describe('trunkscope pack', () => {
     const token = join(folder, 'token')
     writeFileSync(token, 'secret-of-a-test\n')
     const other = join(folder, 'other.zip')
-    await serving(true, (url) =>
+    await serving((url) =>
       run({ asOf: request.as_of, outFile: other, source: { kind: 'api', url, tokenFile: token } }),
     )
     expect(readFileSync(other).equals(readFileSync(file))).toBe(true)
@@ -134,7 +104,7 @@ describe('trunkscope pack', () => {
       code: 'TRUNKSCOPE_API_BAD_VALUE',
       message: expect.stringContaining('class=colour is no failure class'),
     })
-    await serving(true, async (url) => {
+    await serving(async (url) => {
       const source = { kind: 'api' as const, url, tokenFile: undefined }
       await expect(run({ outFile, source })).rejects.toMatchObject({ code: 'TRUNKSCOPE_API_UNAUTHORIZED' })
     })

@@ -3,31 +3,23 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { readConfig } from '../../../bin/connect/config.js'
 import { openDataFolder } from '../../../bin/connect/data-folder.js'
 import { runRecompute } from '../../../bin/run/recompute.js'
 import type { RecomputeReport } from '../../../bin/run/recompute-report.js'
-import { runReplay } from '../../../bin/run/replay.js'
 import type { TrunkscopeConfig } from '../../../schemas/config.js'
-import { CAPTURE, CAPTURE_CONFIG, truth } from '../../support/real-capture.js'
+import { truth } from '../../support/real-capture.js'
+import { config, replayCapture } from '../../support/replayed-capture.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-recompute-'))
-const CONFIG = readConfig(CAPTURE_CONFIG, {}, () => {})
 /** The peers of bravo turn out to be alpha's. */
 const OTHER: TrunkscopeConfig = {
-  ...CONFIG,
-  carriers: [{ id: 'alpha', peers: CONFIG.carriers.flatMap(({ peers }) => peers) }],
+  ...config,
+  carriers: [{ id: 'alpha', peers: config.carriers.flatMap(({ peers }) => peers) }],
 }
 const SPAN = { fromS: 60, toS: Math.floor(Date.now() / 60_000) * 60 }
 
 let printed = ''
-beforeAll(async () => {
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-  const into = { kind: 'folder' as const, dataDir: folder }
-  const pcapAgent = { agentId: 0, agentName: 'pcap' }
-  await runReplay({ files: [CAPTURE], config: CONFIG, configPath: undefined, into, json: true, pcapAgent })
-  write.mockRestore()
-})
+beforeAll(() => replayCapture(folder))
 afterEach(() => vi.restoreAllMocks())
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -68,7 +60,7 @@ describe('trunkscope recompute', () => {
   })
 
   test('as text it names carrier, KPI, both values with their n, and the difference', async () => {
-    await run(CONFIG, { dryRun: true, json: false })
+    await run(config, { dryRun: true, json: false })
     expect(printed).toMatch(/^alpha: attempts \d+ → \d+$/m)
     expect(printed).toMatch(
       /^ {2}asr +\d+\.\d\d % \(\d+\/\d+\) +→ +\d+\.\d\d % \(\d+\/\d+\) +[+−]\d+\.\d\d points$/m,
@@ -77,12 +69,12 @@ describe('trunkscope recompute', () => {
   })
 
   test('where nobody can be asked it wants --yes or --dry-run', async () => {
-    await expect(run(CONFIG)).rejects.toMatchObject({ code: 'TRUNKSCOPE_RECOMPUTE_NOT_CONFIRMED' })
+    await expect(run(config)).rejects.toMatchObject({ code: 'TRUNKSCOPE_RECOMPUTE_NOT_CONFIRMED' })
   })
 
   test('a folder in use is refused', async () => {
     const used = openDataFolder(folder)
-    await expect(run(CONFIG, { dryRun: true })).rejects.toMatchObject({ code: 'TRUNKSCOPE_DATA_IN_USE' })
+    await expect(run(config, { dryRun: true })).rejects.toMatchObject({ code: 'TRUNKSCOPE_DATA_IN_USE' })
     used.release()
   })
 })

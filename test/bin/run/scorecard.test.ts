@@ -1,28 +1,22 @@
 /** The command as a whole: a folder with a real capture, and an API on a socket. */
-import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { buildApp } from '../../../api/app.js'
-import type { App } from '../../../api/deps.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Readers } from '../../../api/readers.js'
 import { type Scheduling, startScheduling } from '../../../api/scorecards/scheduling.js'
 import { type Scorecard, scorecard } from '../../../api/scorecards/scorecard.js'
 import { weekAt } from '../../../api/scorecards/week.js'
 import type { ScorecardCommandOptions } from '../../../bin/commands/scorecard.js'
-import { openEmbeddedEngine } from '../../../bin/connect/clickhouse.js'
-import { readConfig } from '../../../bin/connect/config.js'
+import { type Engine, openEmbeddedEngine } from '../../../bin/connect/clickhouse.js'
 import { openDataFolder } from '../../../bin/connect/data-folder.js'
-import { runReplay } from '../../../bin/run/replay.js'
 import { runScorecard } from '../../../bin/run/scorecard.js'
 import { liveStatus } from '../../api/support.js'
-import { CAPTURE, CAPTURE_CONFIG, truth } from '../../support/real-capture.js'
+import { truth } from '../../support/real-capture.js'
+import { config, replayCapture, serve, spanOfCarrier, tokenOf } from '../../support/replayed-capture.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkscope-scorecard-'))
 const dataDir = join(folder, 'store')
-const config = readConfig(CAPTURE_CONFIG, {}, () => {})
 const { alpha } = truth()
 const WEEKLY = {
   id: 'weekly',
@@ -36,24 +30,9 @@ const WEEKLY = {
 let week = ''
 
 beforeAll(async () => {
-  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-  await runReplay({
-    files: [CAPTURE],
-    config,
-    configPath: undefined,
-    into: { kind: 'folder', dataDir },
-    json: true,
-    pcapAgent: { agentId: 0, agentName: 'pcap' },
-  })
-  write.mockRestore()
-  const engine = openEmbeddedEngine(dataDir)
-  const result = await engine.writer.query({
-    query: "SELECT toUInt32(max(minute)) AS at_s FROM call_attempts WHERE carrier = 'alpha'",
-    format: 'JSONEachRow',
-  })
-  const [row] = await result.json<{ at_s: number }>()
-  week = weekAt(Number(row!.at_s)).id
-  await engine.close()
+  await replayCapture(dataDir)
+  const { toS } = await spanOfCarrier(dataDir, 'alpha')
+  week = weekAt(toS - 60).id
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -99,13 +78,12 @@ describe('trunkscope scorecard', () => {
 })
 
 describe('trunkscope scorecard --url', () => {
-  let app: App
   let url = ''
-  const engine = () => openEmbeddedEngine(dataDir)
-  let opened: ReturnType<typeof engine>
+  let opened: Engine
+  let api: Awaited<ReturnType<typeof serve>>
   let scheduling: Scheduling
   beforeAll(async () => {
-    opened = engine()
+    opened = openEmbeddedEngine(dataDir)
     config.scorecards.schedules.push({ ...WEEKLY })
     scheduling = startScheduling({
       client: opened.writer,
@@ -122,25 +100,15 @@ describe('trunkscope scorecard --url', () => {
       outbox: { put: async () => {} },
       log: () => {},
     })
-    const sha256 = createHash('sha256').update('the-token').digest('hex')
-    app = await buildApp({
-      readers: opened.readers,
-      config,
-      tokens: () => [
-        { id: 'one', sha256, role: 'viewer' },
-        { id: 'operator', sha256: createHash('sha256').update('of-an-admin').digest('hex'), role: 'admin' },
-      ],
+    api = await serve(opened, {
+      tokens: () => [tokenOf('one', 'the-token', 'viewer'), tokenOf('operator', 'of-an-admin', 'admin')],
       scheduling: { runNow: (schedule) => scheduling.runNow(schedule) },
-      demo: false,
-      live: () => liveStatus(),
-      metrics: async () => '',
     })
-    await app.listen({ host: '127.0.0.1', port: 0 })
-    url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
+    url = api.url
   })
   afterAll(async () => {
     await scheduling.stop()
-    await app.close()
+    await api.close()
     await opened.close()
   })
 
