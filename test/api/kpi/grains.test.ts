@@ -212,7 +212,7 @@ describe('answers from days, hours and minutes', () => {
           )
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     )
   }, 60_000)
 
