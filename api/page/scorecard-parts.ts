@@ -126,8 +126,7 @@ export function appendix({ formulas, not_measured }: Pick<Scorecard, 'formulas' 
   return html`<section class="appendix"><h2>Appendix: what each number is</h2>
 <p>Ratios carry the Wilson score interval at 95\u202f%; quantiles (nearest rank, from a histogram within 1.5\u202f%) the values at the ranks around them. A change is marked only where the intervals of the two weeks do not overlap; below 100 attempts a ratio is of low confidence. Open and incomplete attempts are in no ratio.</p>
 <p>Grade: by the lower bound of the NER, A from 99\u202f%, B from 97, C from 94, D from 90, F below; one off for PDD p95 above its limit, one for 487s before anything rang that are significantly above the four weeks before, and one where false answers are suspected (FAS score of enough of its answers). Below 100 attempts a carrier is not rated; below 400 the grade is of low confidence.</p>
-<h2>Not measured</h2>
-<ul class="plain">${not_measured.map(({ name, why }) => html`<li>${name}: ${why}.</li>`)}</ul>
+${not_measured.length === 0 ? null : html`<h2>Not measured</h2><ul class="plain">${not_measured.map(({ name, why }) => html`<li>${name}: ${why}.</li>`)}</ul>`}
 <h2>Formulas</h2>
 ${table(
   'Formulas of the numbers',
